@@ -1,0 +1,2 @@
+//! The program `kerros`.
+fn main() {}

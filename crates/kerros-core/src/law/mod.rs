@@ -1,0 +1,44 @@
+//! The law of arithmetic: the exact sequence of roundings behind every `f32` result.
+//!
+//! A kernel may be as clever as it likes about registers, threads and memory, as long as
+//! each output element goes through the sequence written down here. That is why results
+//! are the same bits for any number of threads and on every instruction set, and why each
+//! kernel can be checked for equality instead of closeness.
+//!
+//! Which rule applies depends on shapes alone, never on the machine.
+//!
+//! - **Contraction** (matrix products): [`dot_chain`].
+//! - **Reductions**: [`reduce`].
+//! - **Elementary functions**: [`functions`], written once over [`Lanes`].
+//! - **Elementwise operators**: [`crate::program`], each one rounding (or one function).
+//! - **Denormals** are kept; no flush-to-zero mode is ever set.
+
+pub mod functions;
+pub mod lanes;
+pub mod reduce;
+
+pub use lanes::Lanes;
+
+/// Length of one chunk of a contraction: within it the products are added by one chain of
+/// fused multiply-adds; the chunks' sums are then added in order.
+///
+/// Long chains lose accuracy with the square root of their length, and a chunk is what a
+/// kernel keeps in registers at a stretch; 1024 covers a dense layer of 784 inputs whole.
+pub const CONTRACTION_CHUNK: usize = 1024;
+
+/// One element of a matrix product: `sum over k of a(k) * b(k)`, by the law.
+///
+/// Within each chunk of [`CONTRACTION_CHUNK`] positions `c = fma(a(k), b(k), c)` with `k`
+/// ascending from `c = 0`; the first chunk's sum is the total, and each later chunk's sum is
+/// added to it in order. An empty contraction is 0.
+pub fn dot_chain(len: usize, a: impl Fn(usize) -> f32, b: impl Fn(usize) -> f32) -> f32 {
+    let mut total = 0.0f32;
+    let mut start = 0;
+    while start < len {
+        let end = len.min(start + CONTRACTION_CHUNK);
+        let chunk = (start..end).fold(0.0f32, |c, k| a(k).mul_add(b(k), c));
+        total = if start == 0 { chunk } else { total + chunk };
+        start = end;
+    }
+    total
+}
