@@ -1,1 +1,9 @@
-//! CPU arithmetic on slices.
+//! CPU arithmetic on slices, by the law of [`kerros_core::law`]: knows neither graph nor
+//! tensor nor thread.
+//!
+//! Every kernel takes an [`Isa`] token and works on the part of its output that it is
+//! handed, so that a caller may split the work over threads as it likes.
+
+pub mod isa;
+
+pub use isa::{Isa, Level};
