@@ -5,5 +5,6 @@
 //! handed, so that a caller may split the work over threads as it likes.
 
 pub mod isa;
+pub mod lanes;
 
 pub use isa::{Isa, Level};
