@@ -1,0 +1,299 @@
+//! The graph and its builder.
+
+use std::cell::{Cell, Ref, RefCell};
+use std::collections::HashMap;
+use std::fmt;
+use std::panic::Location;
+use std::sync::Arc;
+
+use kerros_core::{DType, Error, ErrorKind, Origin, Result, Shape, Tensor};
+
+use crate::node::Node;
+use crate::ops::{Input, Iota, Literal, Op, RandomBits, State};
+
+/// What a node produces: an element type and a shape.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Type {
+    /// The element type: `f32`, `i32` or `bool`.
+    pub dtype: DType,
+    /// The length of each axis.
+    pub shape: Shape,
+}
+
+impl Type {
+    /// A type from its parts.
+    pub fn new(dtype: DType, shape: impl Into<Shape>) -> Self {
+        Type { dtype, shape: shape.into() }
+    }
+
+    /// A `float32` type.
+    pub fn f32(shape: impl Into<Shape>) -> Self {
+        Type::new(DType::F32, shape)
+    }
+}
+
+impl fmt::Display for Type {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}{}", self.dtype, self.shape)
+    }
+}
+
+/// The place of a node in its graph; inputs always have smaller places than their users.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct NodeId(pub u32);
+
+impl NodeId {
+    /// The place as an index into [`Graph::nodes`].
+    pub const fn index(self) -> usize {
+        self.0 as usize
+    }
+}
+
+/// A variable that lives from step to step: weights, optimizer slots, metric totals.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct StateId(pub u32);
+
+/// A node as the graph stores it.
+#[derive(Clone, Debug)]
+pub struct NodeData {
+    /// The operation.
+    pub op: Op,
+    /// What it is applied to.
+    pub inputs: Vec<NodeId>,
+    /// What it produces.
+    pub ty: Type,
+    /// Who built it, and where.
+    pub origin: Origin,
+}
+
+/// A graph under construction.
+///
+/// Equal operations on equal inputs are one node (hash-consing), so common subexpressions
+/// cost nothing. A mistake does not interrupt the mathematics: the first one is kept, with
+/// the place that made it, and reported by [`Graph::check`].
+#[derive(Default)]
+pub struct Graph {
+    nodes: RefCell<Vec<NodeData>>,
+    known: RefCell<HashMap<(Op, Vec<NodeId>), NodeId>>,
+    updates: RefCell<Vec<(NodeId, NodeId)>>,
+    error: RefCell<Option<Error>>,
+    scopes: RefCell<Vec<Origin>>,
+    next_random: Cell<u32>,
+}
+
+impl Graph {
+    /// An empty graph.
+    pub fn new() -> Self {
+        Graph::default()
+    }
+
+    /// The nodes, inputs before users.
+    pub fn nodes(&self) -> Ref<'_, Vec<NodeData>> {
+        self.nodes.borrow()
+    }
+
+    /// The state updates: each state node with the node of its next value.
+    pub fn updates(&self) -> Vec<(NodeId, NodeId)> {
+        self.updates.borrow().clone()
+    }
+
+    /// The handle of a node of this graph.
+    pub fn node(&self, id: NodeId) -> Node<'_> {
+        Node::new(self, id)
+    }
+
+    /// The first mistake made so far, if any.
+    ///
+    /// # Errors
+    /// That mistake, with the layer and source line it was made in.
+    pub fn check(&self) -> Result<()> {
+        match self.error.borrow_mut().take() {
+            Some(error) => Err(error),
+            None => Ok(()),
+        }
+    }
+
+    /// Keeps a mistake for [`Graph::check`], unless there is one already, and gives a node
+    /// that stands for the result that could not be built.
+    #[track_caller]
+    pub fn fail(&self, error: Error, ty: Type) -> Node<'_> {
+        let origin = self.origin(Location::caller());
+        self.error.borrow_mut().get_or_insert_with(|| error.at(&origin));
+        let value = Literal::new(Tensor::zeros(ty.shape.clone(), ty.dtype));
+        self.insert(Op::Literal(value), &[], ty, origin)
+    }
+
+    /// Builds within a named layer: nodes built by `build` carry the layer's name and the
+    /// place where the user made it.
+    pub fn scope<T>(&self, origin: Origin, build: impl FnOnce() -> T) -> T {
+        self.scopes.borrow_mut().push(origin);
+        let built = build();
+        self.scopes.borrow_mut().pop();
+        built
+    }
+
+    fn origin(&self, location: &'static Location<'static>) -> Origin {
+        match self.scopes.borrow().last() {
+            Some(scope) if scope.location.is_some() => scope.clone(),
+            Some(scope) => scope.clone().with_location(location),
+            None => Origin::default().with_location(location),
+        }
+    }
+
+    /// Applies an operation: the one door through which every node is made.
+    #[track_caller]
+    pub fn apply<'g>(&'g self, op: impl Into<Op>, inputs: &[Node<'g>]) -> Node<'g> {
+        let op = op.into();
+        let location = Location::caller();
+        let ids: Vec<NodeId> = inputs.iter().map(|node| node.id()).collect();
+        if let Some(&id) = self.known.borrow().get(&(op.clone(), ids.clone())) {
+            return Node::new(self, id);
+        }
+        let types: Vec<Type> = inputs.iter().map(|node| node.ty()).collect();
+        let origin = self.origin(location);
+        match op.infer(&types) {
+            Ok(ty) => self.insert(op, &ids, ty, origin),
+            Err(error) => {
+                let error = error.context(op.name()).at(&origin);
+                self.error.borrow_mut().get_or_insert(error);
+                let ty = types.into_iter().next().unwrap_or(Type::f32([]));
+                let stand_in = Literal::new(Tensor::zeros(ty.shape.clone(), ty.dtype));
+                self.insert(Op::Literal(stand_in), &[], ty, origin)
+            }
+        }
+    }
+
+    fn insert(&self, op: Op, inputs: &[NodeId], ty: Type, origin: Origin) -> Node<'_> {
+        let mut nodes = self.nodes.borrow_mut();
+        let id = NodeId(nodes.len() as u32);
+        nodes.push(NodeData { op: op.clone(), inputs: inputs.to_vec(), ty, origin });
+        self.known.borrow_mut().insert((op, inputs.to_vec()), id);
+        Node::new(self, id)
+    }
+
+    /// A value handed in at every run.
+    #[track_caller]
+    pub fn input(&self, name: &str, shape: impl Into<Shape>, dtype: DType) -> Node<'_> {
+        let index = self.nodes().iter().filter(|node| matches!(node.op, Op::Input(_))).count();
+        self.apply(
+            Input { index: index as u32, name: name.into(), ty: Type::new(dtype, shape) },
+            &[],
+        )
+    }
+
+    /// A variable that lives from run to run. The same `id` gives the same node.
+    #[track_caller]
+    pub fn state(
+        &self,
+        id: StateId,
+        name: &str,
+        shape: impl Into<Shape>,
+        dtype: DType,
+    ) -> Node<'_> {
+        self.apply(State { id: id.0, name: name.into(), ty: Type::new(dtype, shape) }, &[])
+    }
+
+    /// Sets the value that a state has after the run. Reading the state node still gives
+    /// the value from before. A second update of one state replaces the first.
+    #[track_caller]
+    pub fn assign<'g>(&'g self, state: Node<'g>, value: Node<'g>) {
+        let is_state = matches!(self.nodes()[state.id().index()].op, Op::State(_));
+        if !is_state || state.ty() != value.ty() {
+            let error = Error::new(
+                ErrorKind::Shape,
+                format!("a value of type {} was assigned to {}", value.ty(), state.ty()),
+            )
+            .expected("a state, and a value of the same type");
+            self.fail(error, state.ty());
+            return;
+        }
+        let mut updates = self.updates.borrow_mut();
+        updates.retain(|(target, _)| *target != state.id());
+        updates.push((state.id(), value.id()));
+    }
+
+    /// A number, the same at every run.
+    #[track_caller]
+    pub fn constant(&self, value: f32) -> Node<'_> {
+        self.literal(Tensor::scalar(value))
+    }
+
+    /// A whole number, the same at every run.
+    #[track_caller]
+    pub fn constant_i32(&self, value: i32) -> Node<'_> {
+        self.literal(Tensor::scalar(value))
+    }
+
+    /// An array, the same at every run: `f32`, `i32` or `bool`.
+    #[track_caller]
+    pub fn literal(&self, value: Tensor) -> Node<'_> {
+        self.apply(Literal::new(value), &[])
+    }
+
+    /// An `f32` array of one number.
+    #[track_caller]
+    pub fn full(&self, shape: impl Into<Shape>, value: f32) -> Node<'_> {
+        self.constant(value).broadcast_to(shape)
+    }
+
+    /// `0, 1, .., len - 1` as `i32`.
+    #[track_caller]
+    pub fn iota(&self, len: usize) -> Node<'_> {
+        self.apply(Iota { len }, &[])
+    }
+
+    /// Random words (as `i32`), one stream per call: element `e` is
+    /// `Philox(seed).word(stream, step, e)`.
+    ///
+    /// `key` is an `i32[4]` node: `[seed_lo, seed_hi, step_lo, step_hi]`.
+    #[track_caller]
+    pub fn random_bits<'g>(&'g self, key: Node<'g>, shape: impl Into<Shape>) -> Node<'g> {
+        let stream = self.next_random_stream();
+        self.apply(RandomBits { stream, shape: shape.into() }, &[key])
+    }
+
+    /// The number of the next random stream: counted in the order of building, so that the
+    /// same program draws the same numbers.
+    pub fn next_random_stream(&self) -> u32 {
+        let stream = self.next_random.get();
+        self.next_random.set(stream + 1);
+        stream
+    }
+
+    /// The inputs in the order of their declaration.
+    pub fn inputs(&self) -> Vec<(NodeId, Arc<str>, Type)> {
+        let mut inputs: Vec<_> = self
+            .nodes()
+            .iter()
+            .enumerate()
+            .filter_map(|(at, node)| match &node.op {
+                Op::Input(input) => {
+                    Some((input.index, (NodeId(at as u32), input.name.clone(), node.ty.clone())))
+                }
+                _ => None,
+            })
+            .collect();
+        inputs.sort_by_key(|(index, _)| *index);
+        inputs.into_iter().map(|(_, input)| input).collect()
+    }
+
+    /// The states that the graph reads or writes, by id.
+    pub fn states(&self) -> Vec<(StateId, NodeId, Arc<str>, Type)> {
+        let mut states: Vec<_> = self
+            .nodes()
+            .iter()
+            .enumerate()
+            .filter_map(|(at, node)| match &node.op {
+                Op::State(state) => Some((
+                    StateId(state.id),
+                    NodeId(at as u32),
+                    state.name.clone(),
+                    node.ty.clone(),
+                )),
+                _ => None,
+            })
+            .collect();
+        states.sort_by_key(|(id, ..)| *id);
+        states
+    }
+}
