@@ -4,6 +4,7 @@
 //! Every kernel takes an [`Isa`] token and works on the part of its output that it is
 //! handed, so that a caller may split the work over threads as it likes.
 
+pub mod gemm;
 pub mod isa;
 pub mod lanes;
 

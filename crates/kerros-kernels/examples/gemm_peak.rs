@@ -1,0 +1,172 @@
+//! How much of the machine's multiply-add rate the matrix products reach, on one thread.
+//!
+//! ```text
+//! cargo run --release -p kerros-kernels --example gemm_peak -- [scalar|avx2|avx512] [filter]
+//! ```
+//! Each figure is the best of many runs; the peak is measured again beside each shape, as
+//! the clock of a shared machine wanders.
+
+use std::hint::black_box;
+use std::time::Instant;
+
+use kerros_core::Result;
+use kerros_kernels::gemm::{Gemm, Matrix, Pair, Scratch, gemm};
+use kerros_kernels::{Isa, Level};
+
+/// Name, m, k, n, whether A and B are stored transposed.
+type Shape = (&'static str, usize, usize, usize, bool, bool);
+
+const SHAPES: &[Shape] = &[
+    ("w1 predict 1", 1, 784, 64, false, false),
+    ("w1 predict 1", 1, 64, 64, false, false),
+    ("w1 predict 1", 1, 64, 10, false, false),
+    ("w1 forward", 32, 784, 64, false, false),
+    ("w1 forward half", 16, 784, 64, false, false),
+    ("w1 forward", 32, 64, 64, false, false),
+    ("w1 forward half", 16, 64, 64, false, false),
+    ("w1 forward", 32, 64, 10, false, false),
+    ("w1 dW", 784, 32, 64, true, false),
+    ("w1 dW half", 392, 32, 64, true, false),
+    ("w1 dW", 64, 32, 64, true, false),
+    ("w1 dW", 64, 32, 10, true, false),
+    ("w1 dX", 32, 10, 64, false, true),
+    ("w1 dX", 32, 64, 64, false, true),
+    ("w1 dX packed W", 32, 64, 64, false, false),
+    ("w2 forward", 128, 784, 512, false, false),
+    ("w2 forward", 128, 512, 512, false, false),
+    ("w2 dW", 512, 128, 512, true, false),
+    ("w2 dX", 128, 512, 512, false, true),
+    ("w7 forward", 4096, 28, 256, false, false),
+    ("w7 forward", 4096, 256, 256, false, false),
+    ("w7 forward", 4096, 256, 1, false, false),
+    ("w7 dW", 256, 4096, 256, true, false),
+    ("w7 dW", 256, 4096, 1, true, false),
+    ("w7 dW", 28, 4096, 256, true, false),
+    ("w7 dX", 4096, 256, 256, false, true),
+    ("w7 dX", 4096, 1, 256, false, true),
+    ("square", 512, 512, 512, false, false),
+    ("square", 1024, 1024, 1024, false, false),
+    ("square", 2048, 2048, 2048, false, false),
+    ("square A^T B", 1024, 1024, 1024, true, false),
+    ("square A B^T", 1024, 1024, 1024, false, true),
+];
+
+/// Seconds spent on each shape.
+const BUDGET_SECS: f64 = 0.4;
+
+fn main() -> Result<()> {
+    let mut arguments = std::env::args().skip(1);
+    let isa = match arguments.next() {
+        Some(name) => Isa::named(&name)?,
+        None => Isa::detect(),
+    };
+    let filter = arguments.next().unwrap_or_default();
+    println!("{}: peak {:.0} GFLOP/s", isa.level().name(), 1e-9 * peak_rate_flops(isa));
+    println!("{:16} {:>5} {:>5} {:>5}  GFLOP/s  share       us", "shape", "m", "k", "n");
+    for &shape in SHAPES.iter().filter(|shape| shape.0.contains(&filter)) {
+        measure(isa, shape)?;
+    }
+    Ok(())
+}
+
+fn measure(isa: Isa, (name, m, k, n, a_transposed, b_transposed): Shape) -> Result<()> {
+    let stored = |rows: usize, cols: usize, transposed: bool| match transposed {
+        true => Matrix::row_major(rows).transposed(),
+        false => Matrix::row_major(cols),
+    };
+    let (a, b) = (stored(m, k, a_transposed), stored(k, n, b_transposed));
+    let product = Gemm { a, b, ..Gemm::row_major(m, n, k) };
+    let numbers = |len: usize| -> Vec<f32> {
+        (0..len).map(|i| (i * 7919 % 1009) as f32 / 1009.0 - 0.5).collect()
+    };
+    let (a, b, mut c) = (numbers(m * k), numbers(k * n), vec![0.0; m * n]);
+    let mut scratch = Scratch::new();
+    let flops = 2.0 * (m * n * k) as f64;
+    // Runs are timed in batches of about 20 microseconds or more, above the clock's grain.
+    let batch = (2e6 / flops).ceil() as usize;
+    let (mut best_secs, start) = (f64::INFINITY, Instant::now());
+    while start.elapsed().as_secs_f64() < BUDGET_SECS {
+        let batch_start = Instant::now();
+        for _ in 0..batch {
+            let (a, b) = (black_box(&a), black_box(&b));
+            gemm(isa, &product, 0..m, &[Pair::default()], a, b, None, &mut c, &mut scratch)?;
+            black_box(&mut c);
+        }
+        best_secs = best_secs.min(batch_start.elapsed().as_secs_f64() / batch as f64);
+    }
+    let rate_flops = flops / best_secs;
+    println!(
+        "{name:16} {m:5} {k:5} {n:5}  {:7.1}  {:4.0} %  {:7.2}",
+        1e-9 * rate_flops,
+        100.0 * rate_flops / peak_rate_flops(isa),
+        1e6 * best_secs
+    );
+    Ok(())
+}
+
+/// Floating-point operations per second of independent chains of multiply-adds that stay in
+/// registers.
+fn peak_rate_flops(isa: Isa) -> f64 {
+    const STEPS: usize = 20_000;
+    let run: fn(usize) -> f64 = match isa.level() {
+        #[cfg(target_arch = "x86_64")]
+        // SAFETY: the token proves the instruction set.
+        Level::Avx512 => |steps| unsafe { chains_avx512(steps) },
+        #[cfg(target_arch = "x86_64")]
+        // SAFETY: the token proves the instruction set.
+        Level::Avx2 => |steps| unsafe { chains_avx2(steps) },
+        _ => chains_scalar,
+    };
+    (0..60)
+        .map(|_| {
+            let start = Instant::now();
+            let flops = run(black_box(STEPS));
+            flops / start.elapsed().as_secs_f64()
+        })
+        .fold(0.0, f64::max)
+}
+
+/// Independent chains: enough to hide the latency of two multiply-add units.
+const CHAINS: usize = 12;
+
+#[cfg(target_arch = "x86_64")]
+#[target_feature(enable = "avx512f")]
+fn chains_avx512(steps: usize) -> f64 {
+    use std::arch::x86_64::*;
+    let factor = black_box(_mm512_set1_ps(0.999));
+    let mut sums = [_mm512_set1_ps(1.0); CHAINS];
+    for _ in 0..steps {
+        for sum in &mut sums {
+            *sum = _mm512_fmadd_ps(*sum, factor, factor);
+        }
+    }
+    black_box(sums);
+    (2 * 16 * CHAINS * steps) as f64
+}
+
+#[cfg(target_arch = "x86_64")]
+#[target_feature(enable = "avx2,fma")]
+fn chains_avx2(steps: usize) -> f64 {
+    use std::arch::x86_64::*;
+    let factor = black_box(_mm256_set1_ps(0.999));
+    let mut sums = [_mm256_set1_ps(1.0); CHAINS];
+    for _ in 0..steps {
+        for sum in &mut sums {
+            *sum = _mm256_fmadd_ps(*sum, factor, factor);
+        }
+    }
+    black_box(sums);
+    (2 * 8 * CHAINS * steps) as f64
+}
+
+fn chains_scalar(steps: usize) -> f64 {
+    let factor = black_box(0.999f32);
+    let mut sums = [1.0f32; CHAINS];
+    for _ in 0..steps {
+        for sum in &mut sums {
+            *sum = sum.mul_add(factor, factor);
+        }
+    }
+    black_box(sums);
+    (2 * CHAINS * steps) as f64
+}

@@ -1,0 +1,336 @@
+//! Cuts a product into register tiles, in an order that keeps operands in the caches.
+
+use std::ops::Range;
+
+use kerros_core::law::CONTRACTION_CHUNK;
+
+use super::pack::{Part, pack_panel, pack_rows, pack_strip};
+use super::scratch::{AlignedBuffer, Scratch};
+use super::tile::{Finish, Grid, Tile, Tiles};
+use super::{Activation, Gemm, Matrix, Pair};
+
+/// A checked product: some rows of one [`Gemm`].
+#[derive(Clone, Debug)]
+pub(super) struct Product<'a> {
+    pub gemm: &'a Gemm,
+    pub rows: Range<usize>,
+    pub pairs: &'a [Pair],
+    pub a: &'a [f32],
+    pub b: &'a [f32],
+    pub bias: Option<&'a [f32]>,
+}
+
+/// One chunk of one pair's contraction: `len` positions of A and B from here on.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Chunk<'a> {
+    /// From the first of the product's rows and the chunk's first position on.
+    pub a: &'a [f32],
+    /// From the chunk's first position and the first column on.
+    pub b: &'a [f32],
+    pub len: usize,
+    pub is_first: bool,
+    pub is_last: bool,
+}
+
+impl<'a> Product<'a> {
+    pub(super) fn num_chunks(&self) -> usize {
+        (self.pairs.len() * self.gemm.k.div_ceil(CONTRACTION_CHUNK)).max(1)
+    }
+
+    /// The chunks of all pairs in the order of the law; at least one, perhaps empty.
+    pub(super) fn chunks(&self) -> impl Iterator<Item = Chunk<'a>> {
+        let Product { gemm, rows, pairs, a, b, .. } = self.clone();
+        let per_pair = gemm.k.div_ceil(CONTRACTION_CHUNK);
+        let num_chunks = self.num_chunks();
+        (0..num_chunks).map(move |index| {
+            let (is_first, is_last) = (index == 0, index + 1 == num_chunks);
+            if pairs.is_empty() || gemm.k == 0 {
+                return Chunk { a: &[], b: &[], len: 0, is_first, is_last };
+            }
+            let pair = pairs[index / per_pair];
+            let start = index % per_pair * CONTRACTION_CHUNK;
+            let a_start =
+                pair.a_offset + rows.start * gemm.a.row_stride + start * gemm.a.col_stride;
+            Chunk {
+                a: &a[a_start..],
+                b: &b[pair.b_offset + start * gemm.b.row_stride..],
+                len: (gemm.k - start).min(CONTRACTION_CHUNK),
+                is_first,
+                is_last,
+            }
+        })
+    }
+}
+
+/// `len` things cut into `num` parts whose lengths differ by one at most.
+#[derive(Clone, Copy, Debug)]
+struct Cuts {
+    len: usize,
+    num: usize,
+}
+
+impl Cuts {
+    /// As few parts as possible of at most `longest`.
+    fn new(len: usize, longest: usize) -> Self {
+        Cuts { len, num: len.div_ceil(longest) }
+    }
+
+    fn start(self, index: usize) -> usize {
+        self.len * index / self.num
+    }
+
+    fn range(self, index: usize) -> Range<usize> {
+        self.start(index)..self.start(index + 1)
+    }
+}
+
+/// How a product is cut.
+#[derive(Clone, Copy, Debug)]
+struct Blocking {
+    /// Rows of C, in strips as high as a tile.
+    strips: Cuts,
+    /// Columns of C in vectors, in panels as wide as a tile.
+    panels: Cuts,
+    /// Panels that are worked on together, so that their part of B stays in the L2 cache.
+    panels_per_block: usize,
+    /// Strips that are packed together.
+    strips_per_block: usize,
+    pack_a: bool,
+    pack_b: bool,
+}
+
+/// Floats of B that are packed together: half of a 2 MiB L2 cache.
+const B_BLOCK_FLOATS: usize = 256 * 1024;
+/// Floats of A that are packed together.
+const A_BLOCK_FLOATS: usize = 96 * 1024;
+/// Up to this many strips, reading B in place costs less than packing it.
+const MAX_STRIPS_IN_PLACE: usize = 2;
+
+impl Blocking {
+    fn new<T: Tiles>(product: &Product<'_>) -> Self {
+        let Gemm { n, k, b, a, .. } = *product.gemm;
+        let num_rows = product.rows.len();
+        let chunk_len = k.clamp(1, CONTRACTION_CHUNK);
+        let strips = Cuts::new(num_rows, T::ROWS);
+        let highest = num_rows.div_ceil(strips.num);
+
+        let in_place = b.col_stride == 1 || n == 1;
+        let pack_b = !in_place || strips.num > MAX_STRIPS_IN_PLACE && n > 2 * T::VECTORS * T::LANES;
+        let panel_vectors = if pack_b { T::VECTORS } else { T::max_vectors(highest) };
+        let panels = Cuts::new(n.div_ceil(T::LANES), panel_vectors);
+        let panel_floats = panel_vectors * T::LANES * chunk_len;
+
+        // A strip is read once per panel: a packed copy pays from the third on.
+        let pack_a =
+            panels.num >= 3 && num_rows * chunk_len >= 4096 && (a.col_stride != 1 || pack_b);
+        Blocking {
+            strips,
+            panels,
+            panels_per_block: (B_BLOCK_FLOATS / panel_floats).max(1),
+            strips_per_block: (A_BLOCK_FLOATS / (highest * chunk_len)).max(1),
+            pack_a,
+            pack_b,
+        }
+    }
+}
+
+/// Computes the product into `c`, whose first element is the first of the product's rows.
+pub(super) fn multiply<T: Tiles>(
+    tiles: T,
+    product: &Product<'_>,
+    c: &mut [f32],
+    scratch: &mut Scratch,
+) {
+    let gemm = product.gemm;
+    let blocking = Blocking::new::<T>(product);
+    // Where C must keep its old numbers until the end, the sums of chunks wait elsewhere.
+    let keep_apart = gemm.accumulate && product.num_chunks() > 1;
+    let Scratch { a: a_buffer, b: b_buffer, totals } = scratch;
+
+    for first_panel in (0..blocking.panels.num).step_by(blocking.panels_per_block) {
+        let panels = first_panel..blocking.panels.num.min(first_panel + blocking.panels_per_block);
+        let vectors = blocking.panels.start(panels.start)..blocking.panels.start(panels.end);
+        let columns = vectors.start * T::LANES..gemm.n.min(vectors.end * T::LANES);
+        let row_stride = vectors.len() * T::LANES;
+        let totals = totals.take(if keep_apart { product.rows.len() * row_stride } else { 0 });
+
+        for chunk in product.chunks() {
+            let b = chunk.b.get(columns.start * gemm.b.col_stride..).unwrap_or(&[]);
+            let block = Block {
+                gemm,
+                blocking,
+                a: chunk.a,
+                b,
+                k: chunk.len,
+                panels: panels.clone(),
+                columns: columns.clone(),
+            };
+            let packed = if blocking.pack_b {
+                let packed = b_buffer.take(chunk.len * row_stride);
+                block.pack_panels(tiles, packed);
+                &*packed
+            } else {
+                &[]
+            };
+            if keep_apart && !chunk.is_last {
+                let finish = Finish { add_out: !chunk.is_first, ..Finish::default() };
+                block.run(tiles, packed, a_buffer, finish, totals, row_stride);
+            } else {
+                let finish = Finish {
+                    total: keep_apart.then_some(Grid { numbers: totals, row_stride }),
+                    add_out: gemm.accumulate || !chunk.is_first,
+                    bias: product.bias.filter(|_| chunk.is_last).map(|bias| &bias[columns.start..]),
+                    relu: chunk.is_last && gemm.activation == Activation::Relu,
+                };
+                let out = &mut c[columns.start..];
+                block.run(tiles, packed, a_buffer, finish, out, gemm.c_row_stride);
+            }
+        }
+    }
+}
+
+/// All rows of some panels of columns, over one chunk.
+#[derive(Clone, Debug)]
+struct Block<'a> {
+    gemm: &'a Gemm,
+    blocking: Blocking,
+    /// From the first row on.
+    a: &'a [f32],
+    /// From the first of `columns` on.
+    b: &'a [f32],
+    /// Length of the chunk.
+    k: usize,
+    panels: Range<usize>,
+    columns: Range<usize>,
+}
+
+impl Block<'_> {
+    /// Columns of a panel, counted from the block's first; and the panel's width in whole
+    /// vectors.
+    fn panel<T: Tiles>(&self, panel: usize) -> (Range<usize>, usize) {
+        let vectors = self.blocking.panels.range(panel);
+        let start = vectors.start * T::LANES - self.columns.start;
+        let width = vectors.len() * T::LANES;
+        (start..(start + width).min(self.columns.len()), width)
+    }
+
+    fn pack_panels<T: Tiles>(&self, tiles: T, packed: &mut [f32]) {
+        let Matrix { row_stride, col_stride } = self.gemm.b;
+        if self.k == 0 {
+            return;
+        }
+        for panel in self.panels.clone() {
+            let (columns, width) = self.panel::<T>(panel);
+            let source = Part {
+                numbers: &self.b[columns.start * col_stride..],
+                row_stride,
+                col_stride,
+                rows: self.k,
+                cols: columns.len(),
+            };
+            pack_panel(tiles, source, &mut packed[columns.start * self.k..], width);
+        }
+    }
+
+    /// Computes the block. The first element of `out` is the block's first.
+    fn run<T: Tiles>(
+        &self,
+        tiles: T,
+        packed: &[f32],
+        a_buffer: &mut AlignedBuffer,
+        finish: Finish<'_>,
+        out: &mut [f32],
+        out_row_stride: usize,
+    ) {
+        let strips = self.blocking.strips;
+        for first in (0..strips.num).step_by(self.blocking.strips_per_block) {
+            let group = first..strips.num.min(first + self.blocking.strips_per_block);
+            let a = if self.blocking.pack_a {
+                self.pack_strips(group.clone(), a_buffer)
+            } else {
+                StripsOfA { numbers: self.a, first_row: 0, matrix: self.gemm.a, packed: false }
+            };
+            for panel in self.panels.clone() {
+                let (columns, width) = self.panel::<T>(panel);
+                let (b, b_row_stride) = if self.blocking.pack_b {
+                    (packed.get(columns.start * self.k..), width)
+                } else {
+                    (self.b.get(columns.start..), self.gemm.b.row_stride)
+                };
+                for strip in group.clone() {
+                    let rows = strips.range(strip);
+                    let (a, a_row_stride, a_col_stride) = a.strip(&rows, self.k);
+                    let tile = Tile {
+                        rows: rows.len(),
+                        columns: columns.len(),
+                        k: self.k,
+                        a,
+                        a_row_stride,
+                        a_col_stride,
+                        b: b.unwrap_or(&[]),
+                        b_row_stride,
+                        b_padded: self.blocking.pack_b,
+                        out_row_stride,
+                        finish: finish.at(rows.start, columns.start),
+                    };
+                    tiles.tile(&tile, &mut out[rows.start * out_row_stride + columns.start..]);
+                }
+            }
+        }
+    }
+
+    /// Packs strips of A: rows as they are where they are contiguous, else position by
+    /// position.
+    fn pack_strips<'a>(&self, group: Range<usize>, buffer: &'a mut AlignedBuffer) -> StripsOfA<'a> {
+        let strips = self.blocking.strips;
+        let Matrix { row_stride, col_stride } = self.gemm.a;
+        let first_row = strips.start(group.start);
+        let num_rows = strips.start(group.end) - first_row;
+        // Rows a multiple of 4 KiB apart would all fall into the same few cache lines.
+        let packed_stride = self.k.next_multiple_of(16) + 16;
+        let packed = buffer.take(num_rows * packed_stride);
+        if self.k > 0 {
+            for strip in group {
+                let rows = strips.range(strip);
+                let source = Part {
+                    numbers: &self.a[rows.start * row_stride..],
+                    row_stride,
+                    col_stride,
+                    rows: rows.len(),
+                    cols: self.k,
+                };
+                let row = rows.start - first_row;
+                if col_stride == 1 {
+                    pack_rows(source, &mut packed[row * packed_stride..], packed_stride);
+                } else {
+                    pack_strip(source, &mut packed[row * self.k..]);
+                }
+            }
+        }
+        let matrix = Matrix { row_stride: packed_stride, col_stride };
+        StripsOfA { numbers: packed, first_row, matrix, packed: col_stride != 1 }
+    }
+}
+
+/// Rows of A, in place or packed.
+#[derive(Clone, Copy, Debug)]
+struct StripsOfA<'a> {
+    numbers: &'a [f32],
+    first_row: usize,
+    matrix: Matrix,
+    /// Whether each strip lies position by position; otherwise as `matrix` says.
+    packed: bool,
+}
+
+impl<'a> StripsOfA<'a> {
+    /// The numbers of a strip with their row and column strides.
+    fn strip(&self, rows: &Range<usize>, k: usize) -> (&'a [f32], usize, usize) {
+        let row = rows.start - self.first_row;
+        let (start, row_stride, col_stride) = if self.packed {
+            (row * k, 1, rows.len())
+        } else {
+            (row * self.matrix.row_stride, self.matrix.row_stride, self.matrix.col_stride)
+        };
+        (self.numbers.get(start..).unwrap_or(&[]), row_stride, col_stride)
+    }
+}

@@ -1,0 +1,88 @@
+//! The checks that make [`gemm`](super::gemm) safe to call with anything.
+
+use std::ops::Range;
+
+use kerros_core::{Error, ErrorKind, Result};
+
+use super::tile::extent;
+use super::{Gemm, Matrix, Pair};
+
+/// Refuses rows, strides, offsets and lengths that do not fit each other.
+pub(super) fn check(
+    gemm: &Gemm,
+    rows: &Range<usize>,
+    pairs: &[Pair],
+    a: &[f32],
+    b: &[f32],
+    bias: Option<&[f32]>,
+    c_rows: &[f32],
+) -> Result<()> {
+    let Gemm { m, n, k, .. } = *gemm;
+    if rows.start > rows.end || rows.end > m {
+        return Err(refuse(format!("rows {rows:?} were asked for"), format!("a part of 0..{m}")));
+    }
+    let num_rows = rows.len();
+    if num_rows > 1 && gemm.c_row_stride < n {
+        return Err(refuse(
+            format!("rows of C are {} elements apart", gemm.c_row_stride),
+            format!("at least the {n} columns of C"),
+        ));
+    }
+    let c_len = extent(num_rows, gemm.c_row_stride, n, 1);
+    if c_rows.len() < c_len {
+        return Err(refuse(
+            format!("the rows {rows:?} of C have {} elements", c_rows.len()),
+            format!("at least {c_len}"),
+        ));
+    }
+    match bias {
+        Some(bias) if gemm.has_bias && bias.len() != n => {
+            return Err(refuse(
+                format!("the bias has {} elements", bias.len()),
+                format!("the {n} columns of C"),
+            ));
+        }
+        Some(_) if !gemm.has_bias => {
+            return Err(refuse("a bias was given".into(), "none, as has_bias is false".into()));
+        }
+        None if gemm.has_bias => {
+            return Err(refuse("no bias was given".into(), format!("{n} elements")));
+        }
+        _ => {}
+    }
+    if num_rows == 0 || n == 0 || k == 0 {
+        return Ok(());
+    }
+    for pair in pairs {
+        operand("A", gemm.a, pair.a_offset, rows.end, k, a.len())?;
+        operand("B", gemm.b, pair.b_offset, k, n, b.len())?;
+    }
+    Ok(())
+}
+
+fn operand(
+    name: &str,
+    matrix: Matrix,
+    offset: usize,
+    rows: usize,
+    cols: usize,
+    len: usize,
+) -> Result<()> {
+    let Matrix { row_stride, col_stride } = matrix;
+    let needed = extent(rows, row_stride, cols, col_stride).saturating_add(offset);
+    // `usize::MAX` stands for overflow; no slice of `f32` is that long.
+    if needed <= len {
+        return Ok(());
+    }
+    Err(refuse(
+        format!("{name} has {len} elements"),
+        format!(
+            "at least {needed}, for {rows} x {cols} with strides {row_stride} and {col_stride} \
+             from element {offset}"
+        ),
+    ))
+}
+
+fn refuse(what: String, expected: String) -> Error {
+    Error::new(ErrorKind::Shape, format!("matrix product: {what}")).expected(expected)
+}

@@ -1,0 +1,37 @@
+//! Memory that a thread lends to the products it computes.
+
+/// Packing buffers, one per thread: grown as needed and used again by every later call, so
+/// that a training step allocates nothing after the first.
+#[derive(Debug, Default)]
+pub struct Scratch {
+    /// Strips of A.
+    pub(super) a: AlignedBuffer,
+    /// Panels of B.
+    pub(super) b: AlignedBuffer,
+    /// Sums of chunks that may not be kept in C.
+    pub(super) totals: AlignedBuffer,
+}
+
+impl Scratch {
+    /// No memory yet.
+    pub fn new() -> Self {
+        Scratch::default()
+    }
+}
+
+/// Numbers whose first one lies on a cache line.
+#[derive(Debug, Default)]
+pub(super) struct AlignedBuffer(Vec<f32>);
+
+impl AlignedBuffer {
+    /// `len` numbers of any value, the first at a multiple of 64 bytes.
+    pub(super) fn take(&mut self, len: usize) -> &mut [f32] {
+        const LINE_FLOATS: usize = 16;
+        if self.0.len() < len + LINE_FLOATS {
+            self.0.resize(len + LINE_FLOATS, 0.0);
+        }
+        // An interpreter may answer `usize::MAX`; alignment is for speed alone.
+        let start = self.0.as_ptr().align_offset(64).min(LINE_FLOATS);
+        &mut self.0[start..start + len]
+    }
+}

@@ -1,0 +1,120 @@
+//! The contract between blocking and the register tiles.
+
+use super::pack::Transposed;
+
+/// One register tile of work: `rows x columns` elements of C over `k` positions.
+///
+/// All slices begin at the tile's first element; element `(i, p)` of A is
+/// `a[i * a_row_stride + p * a_col_stride]`, row `p` of B begins at `b[p * b_row_stride]`.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Tile<'a> {
+    pub rows: usize,
+    pub columns: usize,
+    pub k: usize,
+    pub a: &'a [f32],
+    pub a_row_stride: usize,
+    pub a_col_stride: usize,
+    pub b: &'a [f32],
+    pub b_row_stride: usize,
+    /// Whether each row of B may be read up to a whole number of vectors.
+    pub b_padded: bool,
+    pub out_row_stride: usize,
+    pub finish: Finish<'a>,
+}
+
+/// What happens to the sums of a tile, in this order, before they are written.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Finish<'a> {
+    /// `x = total + x`: sums of the chunks before, kept apart from the output.
+    pub total: Option<Grid<'a>>,
+    /// `x = out + x`: the output holds the sums of the chunks before, or the old C.
+    pub add_out: bool,
+    /// `x = x + bias`: one number per column.
+    pub bias: Option<&'a [f32]>,
+    /// `x = max(x, 0)`.
+    pub relu: bool,
+}
+
+impl Finish<'_> {
+    /// The same for a tile that begins at this row and column.
+    pub(super) fn at(self, row: usize, column: usize) -> Self {
+        let total = self.total.map(|Grid { numbers, row_stride }| Grid {
+            numbers: &numbers[row * row_stride + column..],
+            row_stride,
+        });
+        Finish { total, bias: self.bias.map(|bias| &bias[column..]), ..self }
+    }
+}
+
+/// Rows of numbers, `row_stride` apart.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Grid<'a> {
+    pub numbers: &'a [f32],
+    pub row_stride: usize,
+}
+
+/// The tiles of one instruction set.
+pub(super) trait Tiles: Copy {
+    /// Lanes of a vector.
+    const LANES: usize;
+    /// Rows of the tile that large products are cut into.
+    const ROWS: usize;
+    /// Vectors side by side in that tile.
+    const VECTORS: usize;
+
+    /// The most vectors side by side in a tile of this many rows that reads B in place. With
+    /// few rows the tile must be wide to have enough independent chains.
+    fn max_vectors(rows: usize) -> usize;
+
+    /// Computes one tile of at most `ROWS` rows and `max_vectors(rows) * LANES` columns.
+    fn tile(self, tile: &Tile<'_>, out: &mut [f32]);
+
+    /// Copies columns that are contiguous in memory into rows of a panel.
+    fn pack_transposed(self, source: Transposed<'_>, panel: &mut [f32]);
+
+    /// `out[i] = (add_out ? out[i] : 0) + sum over p of a[i * row_stride + p] * x[p * x_stride]`,
+    /// the sum by one chain; as many rows as `out` is long, `k` positions.
+    fn dot_rows(self, dot: &DotRows<'_>, out: &mut [f32]);
+}
+
+/// A matrix-vector product over contiguous rows; see [`Tiles::dot_rows`].
+#[derive(Clone, Copy, Debug)]
+pub(super) struct DotRows<'a> {
+    pub k: usize,
+    pub a: &'a [f32],
+    pub row_stride: usize,
+    pub x: &'a [f32],
+    pub x_stride: usize,
+    pub add_out: bool,
+}
+
+/// The length of a slice that holds `rows x cols` elements with these strides. Saturates,
+/// so that a comparison with a slice's length also catches overflow.
+pub(super) fn extent(rows: usize, row_stride: usize, cols: usize, col_stride: usize) -> usize {
+    if rows == 0 || cols == 0 {
+        return 0;
+    }
+    let last_row = (rows - 1).saturating_mul(row_stride);
+    let last_col = (cols - 1).saturating_mul(col_stride);
+    last_row.saturating_add(last_col).saturating_add(1)
+}
+
+impl Tile<'_> {
+    /// Panics unless every element that a tile of `rows x vectors * lanes` touches lies
+    /// inside its slice: what the loads and stores of the tiles rely on.
+    #[inline(always)]
+    pub(super) fn check(&self, rows: usize, vectors: usize, lanes: usize, out: &[f32]) {
+        let columns = self.columns;
+        assert!(self.rows == rows && columns.div_ceil(lanes) == vectors);
+        if self.k > 0 {
+            let width = if self.b_padded { vectors * lanes } else { columns };
+            assert!(extent(rows, self.a_row_stride, self.k, self.a_col_stride) <= self.a.len());
+            assert!(extent(self.k, self.b_row_stride, width, 1) <= self.b.len());
+        }
+        assert!(extent(rows, self.out_row_stride, columns, 1) <= out.len());
+        if let Some(total) = self.finish.total {
+            assert!(extent(rows, total.row_stride, columns, 1) <= total.numbers.len());
+        }
+        assert!(self.finish.bias.is_none_or(|bias| columns <= bias.len()));
+    }
+}

@@ -1,0 +1,65 @@
+//! Tiles of single lanes: the definition, on any machine.
+
+use super::pack::Transposed;
+use super::tile::{DotRows, Tile, Tiles};
+
+#[derive(Clone, Copy)]
+pub(super) struct ScalarTiles;
+
+impl Tiles for ScalarTiles {
+    const LANES: usize = 1;
+    const ROWS: usize = 4;
+    const VECTORS: usize = 4;
+
+    fn max_vectors(_rows: usize) -> usize {
+        4
+    }
+
+    fn tile(self, tile: &Tile<'_>, out: &mut [f32]) {
+        let mut sums = [[0.0f32; 4]; 4];
+        for p in 0..tile.k {
+            let b = &tile.b[p * tile.b_row_stride..][..tile.columns];
+            for (i, sums) in sums[..tile.rows].iter_mut().enumerate() {
+                let a = tile.a[i * tile.a_row_stride + p * tile.a_col_stride];
+                for (sum, &b) in sums.iter_mut().zip(b) {
+                    *sum = a.mul_add(b, *sum);
+                }
+            }
+        }
+        let finish = tile.finish;
+        for (i, sums) in sums[..tile.rows].iter().enumerate() {
+            for (j, &sum) in sums[..tile.columns].iter().enumerate() {
+                let out = &mut out[i * tile.out_row_stride + j];
+                let mut x = sum;
+                if let Some(total) = finish.total {
+                    x += total.numbers[i * total.row_stride + j];
+                }
+                if finish.add_out {
+                    x += *out;
+                }
+                if let Some(bias) = finish.bias {
+                    x += bias[j];
+                }
+                *out = if finish.relu { relu(x) } else { x };
+            }
+        }
+    }
+
+    fn pack_transposed(self, source: Transposed<'_>, panel: &mut [f32]) {
+        source.pack_elements(panel);
+    }
+
+    fn dot_rows(self, dot: &DotRows<'_>, out: &mut [f32]) {
+        for (i, out) in out.iter_mut().enumerate() {
+            let row = &dot.a[i * dot.row_stride..][..dot.k];
+            let sum =
+                (0..dot.k).fold(0.0f32, |sum, p| row[p].mul_add(dot.x[p * dot.x_stride], sum));
+            *out = if dot.add_out { *out + sum } else { sum };
+        }
+    }
+}
+
+/// `max(x, 0)` as [`kerros_core::program::Binary::Max`] has it: NaN stays, `-0` becomes `+0`.
+pub(super) fn relu(x: f32) -> f32 {
+    if x <= 0.0 { 0.0 } else { x }
+}
