@@ -1,0 +1,345 @@
+//! Objects that have a Keras class name and a config: how they are named, listed, written
+//! to files and read back.
+
+use std::fmt::Debug;
+use std::sync::Arc;
+
+use kerros_core::{Error, ErrorKind, Result};
+use serde_json::{Map, Value, json};
+
+/// The arguments of an object, as Keras's `get_config` gives them.
+pub type Config = Map<String, Value>;
+
+/// Something with a Keras class name and a config.
+pub trait Described: Debug + Send + Sync {
+    /// The class name, such as `"Adam"`.
+    fn class_name(&self) -> &'static str;
+    /// The arguments, spelled and ordered as Keras's `get_config`.
+    fn config(&self) -> Config;
+}
+
+/// One line of a registry.
+pub struct Entry<T: ?Sized + 'static> {
+    /// The class name, such as `"MeanSquaredError"`.
+    pub class_name: &'static str,
+    /// Other names it goes by where Keras takes a string, such as `"mse"`.
+    pub names: &'static [&'static str],
+    /// One line for help and docs.
+    pub summary: &'static str,
+    /// Builds it from its arguments; arguments that are absent take Keras's defaults.
+    pub from_config: fn(&mut ConfigReader<'_>) -> Result<Arc<T>>,
+}
+
+/// The list of all objects of one family.
+pub struct Registry<T: ?Sized + 'static> {
+    /// What one is called, such as `"loss"`.
+    pub noun: &'static str,
+    /// The Keras module, such as `"keras.losses"`.
+    pub module: &'static str,
+    /// The objects, in the order in which they are listed to people.
+    pub entries: &'static [Entry<T>],
+}
+
+/// A family of objects that has a registry: `dyn Loss`, `dyn Optimizer` ...
+pub trait Family: Described + 'static {
+    /// The registry of the family.
+    fn registry() -> &'static Registry<Self>;
+}
+
+impl<T: ?Sized> Registry<T> {
+    /// The entry with this class name or other name, in any letter case.
+    ///
+    /// # Errors
+    /// [`ErrorKind::UnknownName`] with the nearest names.
+    pub fn find(&self, name: &str) -> Result<&'static Entry<T>> {
+        let same = |known: &str| known.eq_ignore_ascii_case(name);
+        let found = self
+            .entries
+            .iter()
+            .find(|entry| same(entry.class_name) || entry.names.iter().any(|known| same(known)));
+        found.ok_or_else(|| {
+            let mut known: Vec<&str> = self
+                .entries
+                .iter()
+                .flat_map(|entry| {
+                    std::iter::once(entry.class_name).chain(entry.names.iter().copied())
+                })
+                .collect();
+            known.sort_by_key(|known| edit_distance(&known.to_lowercase(), &name.to_lowercase()));
+            let error =
+                Error::new(ErrorKind::UnknownName, format!("unknown {} `{name}`", self.noun));
+            match known.is_empty() {
+                true => error,
+                false => error.expected(format!(
+                    "one of {} names, the nearest being {}",
+                    known.len(),
+                    known[..known.len().min(3)].join(", ")
+                )),
+            }
+        })
+    }
+
+    /// The object with this name and Keras's default arguments.
+    ///
+    /// # Errors
+    /// An unknown name, or a required argument that a name alone cannot give.
+    pub fn named(&self, name: &str) -> Result<Arc<T>> {
+        self.build(self.find(name)?, &Config::new())
+    }
+
+    /// Reads an object as Keras serializes it: `{"class_name": .., "config": {..}}` or a
+    /// bare name.
+    ///
+    /// # Errors
+    /// An unknown class, an unsupported or wrong argument; all arguments at once.
+    pub fn deserialize(&self, value: &Value) -> Result<Arc<T>> {
+        if let Some(name) = value.as_str() {
+            return self.named(name);
+        }
+        let class = value.get("class_name").and_then(Value::as_str);
+        let class = class.ok_or_else(|| {
+            Error::new(ErrorKind::Format, format!("`{value}` is not a {}", self.noun))
+                .expected("a name, or an object with `class_name` and `config`")
+        })?;
+        let empty = Config::new();
+        let config = match value.get("config") {
+            // Keras writes a plain function as {"class_name": "function", "config": "relu"}.
+            Some(Value::String(name)) => return self.named(name),
+            Some(Value::Object(config)) => config,
+            _ => &empty,
+        };
+        self.build(self.find(class)?, config)
+    }
+
+    fn build(&self, entry: &Entry<T>, config: &Config) -> Result<Arc<T>> {
+        let mut reader = ConfigReader::new(config);
+        let built = (entry.from_config)(&mut reader);
+        let place = || format!("{} {}", self.noun, entry.class_name);
+        reader.finish().map_err(|error| error.context(place()))?;
+        built.map_err(|error| error.context(place()))
+    }
+}
+
+impl<T: Described + ?Sized> Registry<T> {
+    /// Writes an object as Keras 3 does.
+    pub fn serialize(&self, object: &T) -> Value {
+        json!({
+            "module": self.module,
+            "class_name": object.class_name(),
+            "config": object.config(),
+            "registered_name": null,
+        })
+    }
+}
+
+/// An object, or its name where Keras takes a string. Names are looked up when the model is
+/// built, so that `"relu"` can be written where a value is expected.
+#[derive(Debug)]
+pub enum Choice<T: ?Sized> {
+    /// The object.
+    Object(Arc<T>),
+    /// Its name.
+    Name(String),
+}
+
+impl<T: ?Sized> Clone for Choice<T> {
+    fn clone(&self) -> Self {
+        match self {
+            Choice::Object(object) => Choice::Object(object.clone()),
+            Choice::Name(name) => Choice::Name(name.clone()),
+        }
+    }
+}
+
+impl<T: Family + ?Sized> Choice<T> {
+    /// The object.
+    ///
+    /// # Errors
+    /// An unknown name.
+    pub fn resolve(&self) -> Result<Arc<T>> {
+        match self {
+            Choice::Object(object) => Ok(object.clone()),
+            Choice::Name(name) => T::registry().named(name),
+        }
+    }
+
+    /// The serialized object; a name that is not known is written as it is.
+    pub fn serialize(&self) -> Value {
+        match self.resolve() {
+            Ok(object) => T::registry().serialize(&object),
+            Err(_) => match self {
+                Choice::Name(name) => json!(name),
+                Choice::Object(_) => Value::Null,
+            },
+        }
+    }
+}
+
+impl<T: ?Sized> From<&str> for Choice<T> {
+    fn from(name: &str) -> Self {
+        Choice::Name(name.into())
+    }
+}
+
+impl<T: ?Sized> From<Arc<T>> for Choice<T> {
+    fn from(object: Arc<T>) -> Self {
+        Choice::Object(object)
+    }
+}
+
+/// Makes every object of a family convertible to a [`Choice`], and gives the family its
+/// registry.
+macro_rules! family {
+    ($Trait:ident, $registry:expr) => {
+        impl $crate::object::Family for dyn $Trait {
+            fn registry() -> &'static $crate::object::Registry<Self> {
+                &$registry
+            }
+        }
+        impl<T: $Trait + 'static> From<T> for $crate::object::Choice<dyn $Trait> {
+            fn from(object: T) -> Self {
+                $crate::object::Choice::Object(std::sync::Arc::new(object))
+            }
+        }
+    };
+}
+pub(crate) use family;
+
+/// Reads the arguments of an object one by one; what nobody asked for is an error.
+pub struct ConfigReader<'a> {
+    config: &'a Config,
+    used: Vec<&'a str>,
+    wrong: Vec<String>,
+}
+
+impl<'a> ConfigReader<'a> {
+    /// A reader of these arguments.
+    pub fn new(config: &'a Config) -> Self {
+        ConfigReader { config, used: Vec::new(), wrong: Vec::new() }
+    }
+
+    /// The raw value of an argument; JSON null counts as absent.
+    pub fn value(&mut self, name: &str) -> Option<&'a Value> {
+        let (key, value) = self.config.get_key_value(name)?;
+        self.used.push(key);
+        (!value.is_null()).then_some(value)
+    }
+
+    fn typed<T>(
+        &mut self,
+        name: &str,
+        what: &str,
+        read: impl Fn(&'a Value) -> Option<T>,
+    ) -> Option<T> {
+        let value = self.value(name)?;
+        let typed = read(value);
+        if typed.is_none() {
+            self.wrong.push(format!("`{name}` is {value}, expected {what}"));
+        }
+        typed
+    }
+
+    /// A number, if given.
+    pub fn maybe_f32(&mut self, name: &str) -> Option<f32> {
+        self.typed(name, "a number", |value| value.as_f64().map(|number| number as f32))
+    }
+
+    /// A number, or its default.
+    pub fn f32(&mut self, name: &str, default: f32) -> f32 {
+        self.maybe_f32(name).unwrap_or(default)
+    }
+
+    /// A whole number from 0 on, if given.
+    pub fn maybe_usize(&mut self, name: &str) -> Option<usize> {
+        self.typed(name, "a whole number from 0 on", |value| {
+            value.as_u64().map(|number| number as usize)
+        })
+    }
+
+    /// A whole number, if given.
+    pub fn maybe_i64(&mut self, name: &str) -> Option<i64> {
+        self.typed(name, "a whole number", Value::as_i64)
+    }
+
+    /// True or false, or the default.
+    pub fn bool(&mut self, name: &str, default: bool) -> bool {
+        self.typed(name, "true or false", Value::as_bool).unwrap_or(default)
+    }
+
+    /// A text, if given.
+    pub fn maybe_string(&mut self, name: &str) -> Option<String> {
+        self.typed(name, "a text", |value| value.as_str().map(str::to_owned))
+    }
+
+    /// An object of a family, if given.
+    ///
+    /// # Errors
+    /// An unknown class or a wrong argument of that object.
+    pub fn object<T: Family + ?Sized>(&mut self, name: &str) -> Result<Option<Arc<T>>> {
+        let value = self.value(name);
+        value.map(|value| T::registry().deserialize(value)).transpose()
+    }
+
+    /// Notes a problem with an argument, to be reported with all others.
+    pub fn refuse(&mut self, problem: impl Into<String>) {
+        self.wrong.push(problem.into());
+    }
+
+    /// Accepts an argument whatever it is: one that changes nothing here.
+    pub fn ignore(&mut self, names: &[&str]) {
+        for name in names {
+            self.value(name);
+        }
+    }
+
+    /// Checks that every argument was understood.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Unsupported`] naming every argument that was not.
+    pub fn finish(self) -> Result<()> {
+        let unknown = self.config.keys().filter(|key| !self.used.contains(&key.as_str()));
+        let mut wrong = self.wrong;
+        wrong.extend(unknown.map(|key| format!("unknown argument `{key}`")));
+        match wrong.is_empty() {
+            true => Ok(()),
+            false => Err(Error::new(ErrorKind::Unsupported, wrong.join("; "))),
+        }
+    }
+}
+
+/// Levenshtein's distance between two words.
+fn edit_distance(a: &str, b: &str) -> usize {
+    let b: Vec<char> = b.chars().collect();
+    let mut row: Vec<usize> = (0..=b.len()).collect();
+    for (i, x) in a.chars().enumerate() {
+        let mut diagonal = row[0];
+        row[0] = i + 1;
+        for (j, &y) in b.iter().enumerate() {
+            let above = row[j + 1];
+            row[j + 1] = (diagonal + usize::from(x != y)).min(above + 1).min(row[j] + 1);
+            diagonal = above;
+        }
+    }
+    row[b.len()]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn unread_and_wrong_arguments_are_reported_together() {
+        let config: Config = serde_json::from_str(r#"{"rate": "fast", "mystery": 1}"#).unwrap();
+        let mut reader = ConfigReader::new(&config);
+        assert_eq!(reader.f32("rate", 0.5), 0.5);
+        let text = reader.finish().unwrap_err().to_string();
+        assert!(text.contains("`rate` is \"fast\", expected a number"), "{text}");
+        assert!(text.contains("unknown argument `mystery`"), "{text}");
+    }
+
+    #[test]
+    fn distance_counts_edits() {
+        assert_eq!(edit_distance("adam", "adma"), 2);
+        assert_eq!(edit_distance("", "abc"), 3);
+    }
+}
