@@ -9,6 +9,7 @@
 //!
 //! - **Contraction** (matrix products): [`dot_chain`].
 //! - **Reductions**: [`reduce`].
+//! - **Functions of whole rows** (softmax, cross-entropy, running sums ...): [`rows`].
 //! - **Elementary functions**: [`functions`], written once over [`Lanes`].
 //! - **Elementwise operators**: [`crate::program`], each one rounding (or one function).
 //! - **Denormals** are kept; no flush-to-zero mode is ever set.
@@ -16,6 +17,7 @@
 pub mod functions;
 pub mod lanes;
 pub mod reduce;
+pub mod rows;
 
 pub use lanes::Lanes;
 
