@@ -7,5 +7,6 @@
 pub mod gemm;
 pub mod isa;
 pub mod lanes;
+pub mod reduce;
 
 pub use isa::{Isa, Level};
