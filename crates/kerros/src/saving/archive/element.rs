@@ -60,7 +60,7 @@ impl Encoding {
         let (stored, order) = match datatype {
             Datatype::FixedPoint { size, byte_order, layout } => {
                 let FixedPointLayout { signed, bit_offset, bit_precision } = *layout;
-                if bit_offset != 0 || u32::from(bit_precision) != 8 * size {
+                if bit_offset != 0 || u64::from(bit_precision) != 8 * u64::from(*size) {
                     return Err(refused(format!(
                         "integers of {bit_precision} bits in {size} bytes"
                     )));

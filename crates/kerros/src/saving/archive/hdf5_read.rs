@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
-use hdf5_pure::{AttrValue, Dataset, File, Layout};
+use hdf5_pure::{AttrValue, Dataset, File, FormatError, Layout};
 use kerros_core::{Error, ErrorKind, Result, Shape, Tensor};
 
 use super::element::Encoding;
@@ -266,9 +266,13 @@ fn refused_layout(how: &str) -> Error {
 }
 
 fn damaged(error: hdf5_pure::Error, fuel: &Fuel) -> Error {
-    let message = match fuel.is_spent() {
-        true => "the HDF5 structures point at each other in circles",
-        false => "the HDF5 structures are damaged",
+    let message = match &error {
+        _ if fuel.is_spent() => "the HDF5 structures point at each other in circles",
+        // The address that means "none", which soft links have in the oldest format.
+        hdf5_pure::Error::Format(FormatError::OffsetOverflow { offset: u64::MAX, .. }) => {
+            "a name leads to no object in this file: a soft link, or damage"
+        }
+        _ => "the HDF5 structures are damaged",
     };
     Error::new(ErrorKind::Format, message)
         .caused_by(error)
