@@ -1,8 +1,22 @@
 //! How it is computed: from a graph to a plan, and the [`Device`] that runs it.
+//!
+//! [`compile()`] is the road: simplify, decompose, simplify, group and [`lower`] to steps,
+//! [`schedule`] into regions between barriers, [`place`] in the arena, [`check`].
 #![forbid(unsafe_code)]
 
+pub mod check;
+pub mod compile;
 pub mod device;
+pub mod explain;
+pub mod lower;
+pub mod place;
+pub mod plan;
 pub mod reference;
+pub mod schedule;
+pub mod simplify;
+pub mod units;
 
+pub use compile::compile;
 pub use device::{CompileOptions, Device, Executable, Feed, StateStore};
+pub use plan::Plan;
 pub use reference::Reference;

@@ -122,8 +122,11 @@ struct Evaluated {
 impl Executable for Evaluated {
     fn run(&mut self, store: &mut dyn StateStore, feeds: &[Feed<'_>]) -> Result<()> {
         if feeds.len() != self.inputs.len() {
-            return Err(Error::new(ErrorKind::Argument, format!("{} feeds were given", feeds.len()))
-                .expected(format!("{}", self.inputs.len())));
+            return Err(Error::new(
+                ErrorKind::Argument,
+                format!("{} feeds were given", feeds.len()),
+            )
+            .expected(format!("{}", self.inputs.len())));
         }
         let inputs = feeds
             .iter()

@@ -1,0 +1,98 @@
+//! The pass that folds constants and drops what changes nothing.
+//!
+//! Every rule keeps the exact bits: `x * 1` is `x`, but `x + 0` is not (`-0 + 0` is `0`).
+
+use kerros_core::program::Binary as Function;
+use kerros_core::{DType, Result, Tensor};
+use kerros_graph::decompose::rewrite;
+use kerros_graph::eval::evaluate_primitive;
+use kerros_graph::ops::{Broadcast, Literal};
+use kerros_graph::{Graph, Node, NodeData, NodeId, Op, Tier};
+
+/// Results of up to this many elements are folded into constants.
+const FOLDED_ELEMENTS: usize = 64;
+
+/// Copies what `roots` need, simplified.
+///
+/// # Errors
+/// None for a graph that the verifier accepts.
+pub fn simplify(graph: &Graph, roots: &[NodeId]) -> Result<(Graph, Vec<NodeId>)> {
+    rewrite(graph, roots, simpler)
+}
+
+fn simpler<'g>(node: &NodeData, inputs: &[Node<'g>]) -> Option<Node<'g>> {
+    let graph = inputs.first()?.graph();
+    if node.op.tier() == Tier::Composite {
+        return None;
+    }
+    if let Some(folded) = fold(node, inputs) {
+        return Some(graph.literal(folded).broadcast_to(&node.ty.shape));
+    }
+    match &node.op {
+        Op::Binary(binary) => match binary.function {
+            Function::Mul if is_one(inputs[1]) => Some(inputs[0]),
+            Function::Mul if is_one(inputs[0]) => Some(inputs[1]),
+            Function::Div if is_one(inputs[1]) => Some(inputs[0]),
+            _ => None,
+        },
+        // A view of a view is one view.
+        Op::Reshape(_) => {
+            let below = producer(inputs[0]);
+            match below.op {
+                Op::Reshape(_) => Some(graph.node(below.inputs[0]).reshape(&node.ty.shape)),
+                _ if inputs[0].shape() == node.ty.shape => Some(inputs[0]),
+                _ => None,
+            }
+        }
+        Op::Broadcast(_) => {
+            let below = producer(inputs[0]);
+            match below.op {
+                Op::Broadcast(_) => Some(graph.apply(
+                    Broadcast { shape: node.ty.shape.clone() },
+                    &[graph.node(below.inputs[0])],
+                )),
+                _ => None,
+            }
+        }
+        // Derivatives have been taken: these only pass a value on.
+        Op::StopGradient(_) | Op::ReplaceGradient(_) => Some(inputs[0]),
+        _ => None,
+    }
+}
+
+fn producer(node: Node<'_>) -> NodeData {
+    node.graph().nodes()[node.id().index()].clone()
+}
+
+/// The constant that every element of a node is, or that a small node is as a whole.
+fn constant(node: Node<'_>) -> Option<Tensor> {
+    let data = producer(node);
+    match data.op {
+        Op::Literal(Literal { value }) => Some(value),
+        Op::Broadcast(_) => match producer(node.graph().node(data.inputs[0])).op {
+            Op::Literal(Literal { value }) if value.shape().ndim() == 0 => Some(value),
+            _ => None,
+        },
+        _ => None,
+    }
+}
+
+fn is_one(node: Node<'_>) -> bool {
+    constant(node).is_some_and(|value| {
+        value.dtype() == DType::F32 && value.num_elements() == 1 && value.to_vec_f64()[0] == 1.0
+    })
+}
+
+fn fold(node: &NodeData, inputs: &[Node<'_>]) -> Option<Tensor> {
+    let constants: Vec<Tensor> =
+        inputs.iter().map(|&input| constant(input)).collect::<Option<_>>()?;
+    let elementwise = matches!(node.op, Op::Unary(_) | Op::Binary(_) | Op::Select(_) | Op::Cast(_));
+    let all_scalar = constants.iter().all(|value| value.shape().ndim() == 0);
+    if elementwise && all_scalar {
+        return evaluate_primitive(&node.op, &constants).ok();
+    }
+    let whole = constants.iter().zip(inputs).all(|(value, input)| *value.shape() == input.shape());
+    let small = node.ty.shape.num_elements() <= FOLDED_ELEMENTS;
+    let folds = whole && small && !matches!(node.op, Op::Broadcast(_) | Op::RandomBits(_));
+    folds.then(|| evaluate_primitive(&node.op, &constants).ok()).flatten()
+}
