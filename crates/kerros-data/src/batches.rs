@@ -287,6 +287,14 @@ mod tests {
     }
 
     #[test]
+    fn epochs_use_the_memory_of_the_first() {
+        let mut batches = Batches::new(1000, 32).unwrap().shuffle(4);
+        let first_row = |epoch: Epoch<'_>| epoch.order.expect("it is shuffled").as_ptr();
+        let memory = first_row(batches.epoch(0));
+        assert!((1..20).all(|epoch| first_row(batches.epoch(epoch)) == memory));
+    }
+
+    #[test]
     fn an_epoch_is_taken_up_at_any_batch() {
         let mut batches = Batches::new(10, 4).unwrap().shuffle(2);
         let whole = rows_of(batches.epoch(5));

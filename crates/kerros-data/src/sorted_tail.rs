@@ -4,9 +4,9 @@ use kerros_core::Tensor;
 
 use crate::labels;
 
-/// How many standard deviations of chance a difference must exceed to be worth a word: at 5, one
-/// run in three million of well mixed data gets a needless warning.
-const CLEAR_DEVIATIONS: f64 = 5.0;
+/// How many standard deviations of chance a difference must exceed to be worth a word: at 4, one
+/// run in thirty thousand of well mixed data gets a needless warning.
+const CLEAR_DEVIATIONS: f64 = 4.0;
 
 /// Labels count as classes when each has at least this many rows on average; otherwise they are
 /// taken for quantities.

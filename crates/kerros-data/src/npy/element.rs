@@ -128,7 +128,7 @@ impl FileType {
             }
             Kind::U64 => {
                 let to = &mut tensor.as_mut_slice::<i64>()?[first..last];
-                each(bytes, to, big, |b| i64::from_le_bytes(b));
+                each(bytes, to, big, i64::from_le_bytes);
                 if let Some(at) = to.iter().position(|&value| value < 0) {
                     return Err(Error::new(
                         ErrorKind::Data,
