@@ -279,3 +279,28 @@ fn damaged(error: hdf5_pure::Error, fuel: &Fuel) -> Error {
         .expected("a whole `.weights.h5` file without links to elsewhere")
         .hint("the file is cut short or altered: copy or save it again")
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// An honest file that is nothing but structure stays far from the bounds.
+    #[test]
+    fn honest_files_use_a_quarter_of_their_fuel_at_most() {
+        let mut weights = WeightTree::default();
+        for number in 0..2000 {
+            weights.group_mut(&format!("layers/dense_{number}/vars")).set_text("name", "x");
+            weights.group_mut("optimizer/vars").push(Tensor::scalar(0.5f32));
+        }
+        let ours = weights.to_h5_bytes().expect("plain names");
+        let keras = include_bytes!("../../../tests/archive/types.weights.h5").to_vec();
+        for bytes in [ours, keras] {
+            let full = limits::total_fuel(bytes.len());
+            let reader = Reader::open(bytes).expect("a whole file");
+            let fuel = Arc::clone(&reader.fuel);
+            reader.tree().expect("a whole file");
+            let used = full - fuel.total_left();
+            assert!(used < full / 4, "{used} of {full}");
+        }
+    }
+}

@@ -174,17 +174,17 @@ fn every_altered_byte_gives_a_tree_or_an_error() {
     let mut bytes = TYPES.to_vec();
     for position in 0..bytes.len() {
         let original = bytes[position];
-        for altered in [!original, original ^ 1] {
-            bytes[position] = altered;
-            if let Err(error) = read(&bytes) {
-                num_refused += 1;
-                let kind = error.kind();
-                assert!(
-                    matches!(kind, ErrorKind::Format | ErrorKind::Unsupported),
-                    "byte {position} = {altered}: {error}"
-                );
-                assert_ne!(error.message(), "the HDF5 structures contradict each other");
-            }
+        // Far off and off by one in turn, for the two cost twice the time.
+        let altered = if position % 2 == 0 { !original } else { original ^ 1 };
+        bytes[position] = altered;
+        if let Err(error) = read(&bytes) {
+            num_refused += 1;
+            let kind = error.kind();
+            assert!(
+                matches!(kind, ErrorKind::Format | ErrorKind::Unsupported),
+                "byte {position} = {altered}: {error}"
+            );
+            assert_ne!(error.message(), "the HDF5 structures contradict each other");
         }
         bytes[position] = original;
     }
