@@ -188,6 +188,7 @@ fn every_altered_byte_gives_a_tree_or_an_error() {
         }
         bytes[position] = original;
     }
-    // Most bytes of this file are structure or element types; some are numbers and padding.
-    assert!(num_refused > bytes.len() / 8, "{num_refused} refusals");
+    // A guard against a test that alters nothing. Most of the file is slack: h5py makes room for
+    // 32 members in each group and 4 kB of attribute text.
+    assert!(num_refused > 1000, "{num_refused} refusals");
 }
