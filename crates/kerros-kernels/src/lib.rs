@@ -4,9 +4,15 @@
 //! Every kernel takes an [`Isa`] token and works on the part of its output that it is
 //! handed, so that a caller may split the work over threads as it likes.
 
+pub mod arg_reduce;
+pub mod cross_entropy;
 pub mod gemm;
 pub mod isa;
 pub mod lanes;
+pub mod norm;
 pub mod reduce;
+pub mod scan;
+pub mod softmax;
+pub mod sort;
 
 pub use isa::{Isa, Level};

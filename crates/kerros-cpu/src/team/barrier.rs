@@ -105,7 +105,7 @@ impl<'region> Member<'region> {
     }
 
     /// The only member of a region that runs on its caller.
-    pub(super) fn alone() -> Self {
+    pub(crate) fn alone() -> Self {
         Member { index: 0, count: 1, barrier: None, not_send: PhantomData }
     }
 

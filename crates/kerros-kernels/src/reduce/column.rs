@@ -16,68 +16,67 @@ pub(super) fn fold_columns<V: Lanes, F: Fold>(
     input: &[f32],
     output: &mut [f32],
 ) {
-    let mut done = 0;
-    done += blocks::<V, F, 8>([len, inner], &columns, done, input, output);
-    done += blocks::<V, F, 4>([len, inner], &columns, done, input, output);
-    done += blocks::<V, F, 2>([len, inner], &columns, done, input, output);
-    done += blocks::<V, F, 1>([len, inner], &columns, done, input, output);
-    let rest = columns.len() - done;
-    if rest > 0 {
-        let first = columns.start + done;
-        let [total] = fold_block::<V, F, 1>(len, |position, _| {
-            load(&input[position * inner + first..], rest)
-        });
-        store(total, &mut output[done..], rest);
+    let mut output = output;
+    let mut first = columns.start;
+    first = blocks::<V, F, 8>([len, inner], first, input, &mut output);
+    first = blocks::<V, F, 4>([len, inner], first, input, &mut output);
+    first = blocks::<V, F, 2>([len, inner], first, input, &mut output);
+    first = blocks::<V, F, 1>([len, inner], first, input, &mut output);
+    if !output.is_empty() {
+        let [total] = fold_block::<V, F, 1>([len, inner], first, output.len(), input);
+        store(total, output, output.len());
     }
 }
 
-/// Reduces blocks of `B` whole registers for as long as there are so many columns left after
-/// the first `done`; how many columns it did.
+/// Reduces blocks of `B` whole registers from column `first` on, for as long as `output` has
+/// room, and takes that off the output. The column after them.
 #[inline(always)]
 fn blocks<V: Lanes, F: Fold, const B: usize>(
-    [len, inner]: [usize; 2],
-    columns: &Range<usize>,
-    done: usize,
+    shape: [usize; 2],
+    first: usize,
     input: &[f32],
-    output: &mut [f32],
+    output: &mut &mut [f32],
 ) -> usize {
     let width = B * V::WIDTH;
-    let whole = (columns.len() - done) / width * width;
-    for (at, output) in output[done..done + whole].chunks_exact_mut(width).enumerate() {
-        let first = columns.start + done + at * width;
-        let totals = fold_block::<V, F, B>(len, |position, b| {
-            V::load(&input[position * inner + first + b * V::WIDTH..])
-        });
-        for (b, total) in totals.into_iter().enumerate() {
-            total.store(&mut output[b * V::WIDTH..]);
+    let mut first = first;
+    while output.len() >= width {
+        let (block, rest) = std::mem::take(output).split_at_mut(width);
+        *output = rest;
+        let totals = fold_block::<V, F, B>(shape, first, V::WIDTH, input);
+        for (total, to) in totals.into_iter().zip(block.chunks_exact_mut(V::WIDTH)) {
+            total.store(to);
         }
+        first += width;
     }
-    whole
+    first
 }
 
-/// Folds `B` registers of columns by the law; `at(position, b)` loads one.
+/// Folds `B` registers of columns from `first` on, by the law; `count` columns in each.
 #[inline(always)]
 fn fold_block<V: Lanes, F: Fold, const B: usize>(
-    len: usize,
-    at: impl Fn(usize, usize) -> V,
+    [len, inner]: [usize; 2],
+    first: usize,
+    count: usize,
+    input: &[f32],
 ) -> [V; B] {
-    let identity = V::splat_bits(F::IDENTITY);
-    let piece = |start: usize, end: usize| {
-        let mut totals = [identity; B];
+    let mut tree = Tree::<V, B>::new();
+    let mut start = 0;
+    loop {
+        let end = len.min(start + COLUMN_PIECE);
+        let mut totals = [V::splat_bits(F::IDENTITY); B];
         for position in start..end {
+            let row = &input[position * inner + first..];
             for (b, total) in totals.iter_mut().enumerate() {
-                *total = F::combine(*total, at(position, b));
+                *total = F::combine(*total, load(&row[b * V::WIDTH..], count));
             }
         }
-        totals
-    };
-    if len <= COLUMN_PIECE {
-        return piece(0, len);
+        if len <= COLUMN_PIECE {
+            return totals;
+        }
+        tree.push::<F>(totals);
+        if end == len {
+            return tree.finish::<F>();
+        }
+        start = end;
     }
-    let combine = |a: [V; B], b: [V; B]| std::array::from_fn(|i| F::combine(a[i], b[i]));
-    let mut tree = Tree::new([identity; B]);
-    for start in (0..len).step_by(COLUMN_PIECE) {
-        tree.push(piece(start, len.min(start + COLUMN_PIECE)), combine);
-    }
-    tree.finish(combine)
 }

@@ -49,43 +49,51 @@ const LEVELS: usize = 40;
 
 /// [`kerros_core::law::reduce::tree`] over results that arrive one by one, without room for
 /// all of them: level `l` holds the combination of `2^l` neighbours that waits for its
-/// partner.
-pub(crate) struct Tree<T> {
-    waiting: [T; LEVELS],
+/// partner. A result is `B` registers side by side.
+pub(crate) struct Tree<V, const B: usize> {
+    waiting: [[V; B]; LEVELS],
     count: usize,
 }
 
-impl<T: Copy> Tree<T> {
-    /// An empty tree; `blank` fills the places that hold nothing yet.
+impl<V: Lanes, const B: usize> Tree<V, B> {
+    /// An empty tree.
     #[inline(always)]
-    pub(crate) fn new(blank: T) -> Self {
-        Tree { waiting: [blank; LEVELS], count: 0 }
+    pub(crate) fn new() -> Self {
+        Tree { waiting: [[V::splat_bits(0); B]; LEVELS], count: 0 }
     }
 
     /// Adds the next result.
     #[inline(always)]
-    pub(crate) fn push(&mut self, result: T, combine: impl Fn(T, T) -> T) {
-        let (mut carried, mut level) = (result, 0);
+    pub(crate) fn push<F: Fold>(&mut self, mut result: [V; B]) {
+        let mut level = 0;
         while self.count >> level & 1 == 1 {
-            carried = combine(self.waiting[level], carried);
+            result = combine_all::<V, F, B>(self.waiting[level], result);
             level += 1;
         }
-        self.waiting[level] = carried;
+        self.waiting[level] = result;
         self.count += 1;
     }
 
     /// The combination of all. At least one must have been pushed.
     #[inline(always)]
-    pub(crate) fn finish(&self, combine: impl Fn(T, T) -> T) -> T {
+    pub(crate) fn finish<F: Fold>(&self) -> [V; B] {
         let lowest = self.count.trailing_zeros() as usize;
         let mut total = self.waiting[lowest];
         for level in lowest + 1..LEVELS {
             if self.count >> level & 1 == 1 {
-                total = combine(self.waiting[level], total);
+                total = combine_all::<V, F, B>(self.waiting[level], total);
             }
         }
         total
     }
+}
+
+#[inline(always)]
+fn combine_all<V: Lanes, F: Fold, const B: usize>(a: [V; B], mut b: [V; B]) -> [V; B] {
+    for (a, b) in a.into_iter().zip(&mut b) {
+        *b = F::combine(a, *b);
+    }
+    b
 }
 
 #[cfg(test)]
@@ -93,20 +101,24 @@ mod tests {
     use super::*;
     use kerros_core::law::reduce;
 
+    /// A combination whose result tells in which order it was made.
+    struct Order;
+    impl Fold for Order {
+        const IDENTITY: u32 = 0;
+        fn combine<V: Lanes>(a: V, b: V) -> V {
+            let mixed = a.int_mul(V::splat_bits(0x9E37_79B1)).int_add(b);
+            mixed.xor(mixed.shr::<15>()).int_mul(V::splat_bits(0x85EB_CA77))
+        }
+    }
+
     #[test]
     fn the_tree_that_grows_is_the_tree_of_the_law() {
-        for count in 1..200usize {
-            let names: Vec<String> = (0..count).map(|i| i.to_string()).collect();
-            // A combination that writes down its order; `Copy`, so it is leaked.
-            let combine = |a: &'static str, b: &'static str| -> &'static str {
-                Box::leak(format!("({a} {b})").into_boxed_str())
-            };
-            let mut leaves: Vec<&'static str> =
-                names.iter().map(|name| &*Box::leak(name.clone().into_boxed_str())).collect();
-            let mut tree = Tree::new("");
-            leaves.iter().for_each(|leaf| tree.push(leaf, combine));
-            reduce::tree(&mut leaves, combine);
-            assert_eq!(tree.finish(combine), leaves[0]);
+        for count in 1..300u32 {
+            let mut leaves: Vec<f32> = (1..=count).map(f32::from_bits).collect();
+            let mut tree = Tree::<f32, 1>::new();
+            leaves.iter().for_each(|&leaf| tree.push::<Order>([leaf]));
+            reduce::tree(&mut leaves, Order::combine);
+            assert_eq!(tree.finish::<Order>()[0].to_bits(), leaves[0].to_bits(), "{count} leaves");
         }
     }
 }

@@ -5,7 +5,7 @@ mod column;
 pub(crate) mod fold;
 pub(crate) mod row;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 
 use std::marker::PhantomData;
 use std::ops::Range;

@@ -43,15 +43,31 @@ pub(crate) fn store<V: Lanes>(x: V, to: &mut [f32], count: usize) {
     if count == V::WIDTH { x.store(to) } else { x.store_part(&mut to[..count]) }
 }
 
-/// Folds `K` pieces of `len <= ROW_PIECE` elements side by side, so that the processor has
-/// `K` chains of dependent operations to work on.
-///
-/// `at(k, i, count)` gives the elements `i..i + count` of piece `k`; what it puts into the
-/// lanes from `count` on does not matter. It is called once per element, ascending.
+/// What is folded along a row: a trait and no closure, because a closure cannot be marked
+/// `#[inline(always)]`, and would then be compiled without the instruction set.
+pub(crate) trait Elements<V> {
+    /// The elements `i..i + count`. What is put into the lanes from `count` on does not
+    /// matter. Called once for each element.
+    fn at(&mut self, i: usize, count: usize) -> V;
+}
+
+/// The numbers of a slice.
+pub(crate) struct Numbers<'a>(pub(crate) &'a [f32]);
+
+impl<V: Lanes> Elements<V> for Numbers<'_> {
+    #[inline(always)]
+    fn at(&mut self, i: usize, count: usize) -> V {
+        load(&self.0[i..], count)
+    }
+}
+
+/// Folds `K` pieces of `len <= ROW_PIECE` elements each, from `starts` on, side by side, so
+/// that the processor has `K` chains of dependent operations to work on.
 #[inline(always)]
 pub(crate) fn fold_pieces<V: Lanes, F: Fold, const K: usize>(
+    elements: &mut impl Elements<V>,
+    starts: [usize; K],
     len: usize,
-    mut at: impl FnMut(usize, usize, usize) -> V,
 ) -> [f32; K] {
     let identity = V::splat_bits(F::IDENTITY);
     let registers = ROW_LANES / V::WIDTH;
@@ -60,24 +76,30 @@ pub(crate) fn fold_pieces<V: Lanes, F: Fold, const K: usize>(
     let mut i = 0;
     while i + ROW_LANES <= len {
         for r in 0..registers {
-            for (k, lanes) in lanes.iter_mut().enumerate() {
-                lanes[r] = F::combine(lanes[r], at(k, i + r * V::WIDTH, V::WIDTH));
+            for k in 0..K {
+                let x = elements.at(starts[k] + i + r * V::WIDTH, V::WIDTH);
+                lanes[k][r] = F::combine(lanes[k][r], x);
             }
         }
         i += ROW_LANES;
     }
     for r in 0..registers {
-        let start = i + r * V::WIDTH;
-        if start >= len {
+        let rest = i + r * V::WIDTH;
+        if rest >= len {
             break;
         }
         // Combining with the identity changes nothing: no lane ever holds -0 of a sum.
-        let count = V::WIDTH.min(len - start);
-        for (k, lanes) in lanes.iter_mut().enumerate() {
-            lanes[r] = F::combine(lanes[r], first_lanes(count, at(k, start, count), identity));
+        let count = V::WIDTH.min(len - rest);
+        for k in 0..K {
+            let x = first_lanes(count, elements.at(starts[k] + rest, count), identity);
+            lanes[k][r] = F::combine(lanes[k][r], x);
         }
     }
-    lanes.map(|lanes| combine_lanes::<V, F>(lanes))
+    let mut results = [0.0; K];
+    for (result, lanes) in results.iter_mut().zip(lanes) {
+        *result = combine_lanes::<V, F>(lanes);
+    }
+    results
 }
 
 /// Lane `l` with `l + 8`, then 4, 2, 1.
@@ -102,37 +124,43 @@ fn combine_lanes<V: Lanes, F: Fold>(mut lanes: [V; ROW_LANES]) -> f32 {
     single[0]
 }
 
-/// Folds a row of any length by the law, `K` pieces at a time where there are as many.
-///
-/// `at(i, count)` gives the elements `i..i + count`, as in [`fold_pieces`]; with `K == 1` it
-/// is called in ascending order.
+/// Folds a row of any length by the law, `K` pieces at a time where there are as many. With
+/// `K == 1` the elements are asked for in ascending order.
 #[inline(always)]
 pub(crate) fn fold_row<V: Lanes, F: Fold, const K: usize>(
+    elements: &mut impl Elements<V>,
+    first: usize,
     len: usize,
-    mut at: impl FnMut(usize, usize) -> V,
 ) -> f32 {
-    if len <= ROW_PIECE {
-        let [total] = fold_pieces::<V, F, 1>(len, |_, i, count| at(i, count));
-        return total;
-    }
-    let mut tree = Tree::new(0.0f32);
-    let mut start = 0;
+    let end = first + len;
+    let mut start = first;
+    let mut tree = Tree::<f32, 1>::new();
     if K > 1 {
-        while len - start >= K * ROW_PIECE {
-            let results = fold_pieces::<V, F, K>(ROW_PIECE, |k, i, count| {
-                at(start + k * ROW_PIECE + i, count)
-            });
-            results.into_iter().for_each(|result| tree.push(result, F::combine));
+        while end - start >= K * ROW_PIECE {
+            let mut starts = [start; K];
+            for (k, start) in starts.iter_mut().enumerate() {
+                *start += k * ROW_PIECE;
+            }
+            for result in fold_pieces::<V, F, K>(elements, starts, ROW_PIECE) {
+                tree.push::<F>([result]);
+            }
             start += K * ROW_PIECE;
         }
     }
-    while start < len {
-        let piece = ROW_PIECE.min(len - start);
-        let [result] = fold_pieces::<V, F, 1>(piece, |_, i, count| at(start + i, count));
-        tree.push(result, F::combine);
+    loop {
+        let piece = ROW_PIECE.min(end - start);
+        let [result] = fold_pieces::<V, F, 1>(elements, [start], piece);
+        if piece == len {
+            return result;
+        }
+        if piece > 0 {
+            tree.push::<F>([result]);
+        }
         start += piece;
+        if start == end {
+            return tree.finish::<F>()[0];
+        }
     }
-    tree.finish(F::combine)
 }
 
 /// Reduces each row of `input: [rows, len]`.
@@ -140,18 +168,17 @@ pub(crate) fn fold_row<V: Lanes, F: Fold, const K: usize>(
 pub(super) fn fold_rows<V: Lanes, F: Fold>(len: usize, input: &[f32], output: &mut [f32]) {
     /// Rows taken together: four chains hide the latency of an addition.
     const TOGETHER: usize = 4;
+    let mut x = Numbers(input);
     let mut row = 0;
     if V::WIDTH > 1 && len <= ROW_PIECE {
         while row + TOGETHER <= output.len() {
-            let x: [&[f32]; TOGETHER] =
-                std::array::from_fn(|k| &input[(row + k) * len..(row + k + 1) * len]);
-            let results = fold_pieces::<V, F, TOGETHER>(len, |k, i, count| load(&x[k][i..], count));
+            let starts = [row * len, (row + 1) * len, (row + 2) * len, (row + 3) * len];
+            let results = fold_pieces::<V, F, TOGETHER>(&mut x, starts, len);
             output[row..row + TOGETHER].copy_from_slice(&results);
             row += TOGETHER;
         }
     }
-    for row in row..output.len() {
-        let x = &input[row * len..(row + 1) * len];
-        output[row] = fold_row::<V, F, TOGETHER>(len, |i, count| load(&x[i..], count));
+    for (row, output) in output.iter_mut().enumerate().skip(row) {
+        *output = fold_row::<V, F, TOGETHER>(&mut x, row * len, len);
     }
 }

@@ -7,7 +7,7 @@ use kerros_core::program::Binary;
 use super::*;
 
 /// Numbers in (-4, 4) of very different sizes.
-fn numbers(seed: u64, len: usize) -> Vec<f32> {
+pub(crate) fn numbers(seed: u64, len: usize) -> Vec<f32> {
     let random = Philox::new(seed);
     let number = |i: usize| {
         let word = random.word(0, 0, i as u64);
@@ -18,7 +18,7 @@ fn numbers(seed: u64, len: usize) -> Vec<f32> {
 }
 
 /// The words, with every NaN the same: IEEE leaves open which NaN an operation gives.
-fn words(x: &[f32]) -> Vec<u32> {
+pub(crate) fn words(x: &[f32]) -> Vec<u32> {
     x.iter().map(|x| if x.is_nan() { f32::NAN.to_bits() } else { x.to_bits() }).collect()
 }
 
