@@ -9,6 +9,7 @@ use crate::Isa;
 use crate::lanes::{Kernel, dispatch};
 use crate::reduce::AxisView;
 use crate::reduce::row::{first_lanes, lane_numbers, load, store};
+use crate::reduce::short::ShortRows;
 
 /// Which place.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -115,6 +116,20 @@ impl ArgReduce<'_> {
     #[inline(always)]
     fn run_with<V: Lanes, K: Key>(self) {
         let ArgReduce { view: AxisView { outer, len, inner }, part, input, output, .. } = self;
+        if inner == 1 && ShortRows::<V>::worth(len) {
+            for (block, places) in output.chunks_mut(V::WIDTH).enumerate() {
+                let first = block * V::WIDTH;
+                let rows = &input[first * len..(first + places.len()) * len];
+                let mut best = Best::<V>::none();
+                for (position, &mut x) in
+                    ShortRows::<V>::gather(len, rows).used().iter_mut().enumerate()
+                {
+                    best.offer(K::of(x), V::splat_bits(position as u32));
+                }
+                store(best.place, places, places.len());
+            }
+            return;
+        }
         if inner == 1 {
             for (row, place) in output.iter_mut().enumerate() {
                 let x = &input[row * len..(row + 1) * len];

@@ -6,8 +6,9 @@ use kerros_core::law::functions::log;
 use crate::Isa;
 use crate::lanes::{Kernel, dispatch};
 use crate::reduce::fold::Sum;
-use crate::reduce::row::{Elements, fold_row, load};
-use crate::softmax::{max_of_row, sum_of_powers};
+use crate::reduce::row::{Elements, fold_row, load, store};
+use crate::reduce::short::ShortRows;
+use crate::softmax::{max_of_row, shifted_and_powers, sum_of_powers};
 
 /// What the logits are compared with.
 #[derive(Clone, Copy, Debug)]
@@ -61,6 +62,25 @@ impl Kernel for Rows<'_> {
     #[inline(always)]
     fn run<V: Lanes>(self) {
         let Rows { classes, logits, targets, losses } = self;
+        if ShortRows::<V>::worth(classes) {
+            for (block, losses) in losses.chunks_mut(V::WIDTH).enumerate() {
+                let first = block * V::WIDTH;
+                let elements = first * classes..(first + losses.len()) * classes;
+                let (shifted, _, sum) = shifted_and_powers::<V>(classes, &logits[elements.clone()]);
+                let log_sum = log(sum);
+                let loss = match targets {
+                    Targets::Labels(labels) => {
+                        let labels = load(&labels[first..], losses.len());
+                        log_sum.sub(pick(shifted, labels))
+                    }
+                    Targets::Distributions(targets) => {
+                        short_terms(shifted, log_sum, classes, &targets[elements])
+                    }
+                };
+                store(loss, losses, losses.len());
+            }
+            return;
+        }
         for (index, loss) in losses.iter_mut().enumerate() {
             let row = index * classes..(index + 1) * classes;
             let x = &logits[row.clone()];
@@ -98,6 +118,31 @@ impl<V: Lanes> Elements<V> for Terms<'_, V> {
         let z = load::<V>(&self.x[i..], count).sub(self.max);
         load::<V>(&self.target[i..], count).mul(self.log_sum.sub(z))
     }
+}
+
+/// Of each row the element at its label, or NaN.
+#[inline(always)]
+fn pick<V: Lanes>(mut rows: ShortRows<V>, labels: V) -> V {
+    let mut picked = V::splat(f32::NAN);
+    for (class, &mut x) in rows.used().iter_mut().enumerate() {
+        picked = V::select(labels.int_eq(V::splat_bits(class as u32)), x, picked);
+    }
+    picked
+}
+
+/// `sum(target * (log_sum - z))` of each row.
+#[inline(always)]
+fn short_terms<V: Lanes>(
+    mut shifted: ShortRows<V>,
+    log_sum: V,
+    classes: usize,
+    targets: &[f32],
+) -> V {
+    let mut terms = ShortRows::<V>::gather(classes, targets);
+    for (term, z) in terms.used().iter_mut().zip(shifted.used()) {
+        *term = term.mul(log_sum.sub(*z));
+    }
+    terms.fold::<Sum>()
 }
 
 /// The first lane.

@@ -6,7 +6,8 @@ use kerros_core::law::functions::{exp, log};
 use crate::Isa;
 use crate::lanes::{Kernel, dispatch};
 use crate::reduce::fold::{Max, Sum};
-use crate::reduce::row::{Elements, Numbers, fold_pieces, fold_row, load, store};
+use crate::reduce::row::{Elements, Numbers, fold_row, load, store};
+use crate::reduce::short::ShortRows;
 
 /// `y = e^(x - max) / sum(e^(x - max))` for each row; defined by
 /// [`kerros_core::law::rows::softmax_row`].
@@ -54,6 +55,13 @@ impl Kernel for Rows<'_> {
     #[inline(always)]
     fn run<V: Lanes>(self) {
         if self.len == 0 {
+            return;
+        }
+        if ShortRows::<V>::worth(self.len) {
+            let block = V::WIDTH * self.len;
+            for (x, y) in self.input.chunks(block).zip(self.output.chunks_mut(block)) {
+                short_rows::<V>(self.len, self.logarithm, x, y);
+            }
             return;
         }
         let rows = self.input.chunks_exact(self.len).zip(self.output.chunks_exact_mut(self.len));
@@ -110,13 +118,38 @@ impl<V: Lanes> Elements<V> for KeptPowers<'_, V> {
     }
 }
 
-/// What has been computed already.
-struct Computed<V>(V);
+/// Of a block of short rows: `x - max`, `e^(x - max)`, and the sum of that for each row.
+#[inline(always)]
+pub(crate) fn shifted_and_powers<V: Lanes>(
+    len: usize,
+    x: &[f32],
+) -> (ShortRows<V>, ShortRows<V>, V) {
+    let mut shifted = ShortRows::<V>::gather(len, x);
+    let max = shifted.fold::<Max>();
+    let mut powers = shifted;
+    for (z, power) in shifted.used().iter_mut().zip(powers.used()) {
+        *z = z.sub(max);
+        *power = exp(*z);
+    }
+    let sum = powers.fold::<Sum>();
+    (shifted, powers, sum)
+}
 
-impl<V: Lanes> Elements<V> for Computed<V> {
-    #[inline(always)]
-    fn at(&mut self, _i: usize, _count: usize) -> V {
-        self.0
+/// As many rows as a register has lanes, or fewer.
+#[inline(always)]
+fn short_rows<V: Lanes>(len: usize, logarithm: bool, x: &[f32], y: &mut [f32]) {
+    let (mut shifted, mut powers, sum) = shifted_and_powers::<V>(len, x);
+    if logarithm {
+        let log_sum = log(sum);
+        for z in shifted.used() {
+            *z = z.sub(log_sum);
+        }
+        shifted.scatter(y);
+    } else {
+        for power in powers.used() {
+            *power = power.div(sum);
+        }
+        powers.scatter(y);
     }
 }
 
@@ -124,13 +157,6 @@ impl<V: Lanes> Elements<V> for Computed<V> {
 fn softmax_row<V: Lanes>(x: &[f32], y: &mut [f32]) {
     let len = x.len();
     let max = max_of_row::<V>(x);
-    if len <= V::WIDTH {
-        // One register: the powers need not be put away while they are summed.
-        let powers = exp(load::<V>(x, len).sub(max));
-        let [sum] = fold_pieces::<V, Sum, 1>(&mut Computed(powers), [0], len);
-        store(powers.div(V::splat(sum)), y, len);
-        return;
-    }
     let mut powers = KeptPowers { x, max, y: &mut *y };
     let sum = V::splat(fold_row::<V, Sum, 1>(&mut powers, 0, len));
     let mut i = 0;

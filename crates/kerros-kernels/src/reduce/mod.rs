@@ -4,6 +4,7 @@
 mod column;
 pub(crate) mod fold;
 pub(crate) mod row;
+pub(crate) mod short;
 #[cfg(test)]
 pub(crate) mod tests;
 

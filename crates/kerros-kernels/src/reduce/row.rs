@@ -64,6 +64,7 @@ impl<V: Lanes> Elements<V> for Numbers<'_> {
 /// Folds `K` pieces of `len <= ROW_PIECE` elements each, from `starts` on, side by side, so
 /// that the processor has `K` chains of dependent operations to work on.
 #[inline(always)]
+#[expect(clippy::needless_range_loop, reason = "`r` and `k` count places of several arrays")]
 pub(crate) fn fold_pieces<V: Lanes, F: Fold, const K: usize>(
     elements: &mut impl Elements<V>,
     starts: [usize; K],
