@@ -35,8 +35,14 @@ const LN_2: [f32; 2] = [std::f32::consts::LN_2, -1.904_654_2e-9];
 /// `c[0] + c[1] x + c[2] x^2 + ..` by Horner's rule, fused.
 #[inline(always)]
 fn polynomial<V: Lanes, const N: usize>(x: V, c: &[f32; N]) -> V {
-    let highest = V::splat(c[N - 1]);
-    c[..N - 1].iter().rev().fold(highest, |sum, &c| sum.fma(x, V::splat(c)))
+    // A plain loop: an iterator's closure is not certain to be inlined.
+    let mut sum = V::splat(c[N - 1]);
+    let mut power = N - 1;
+    while power > 0 {
+        power -= 1;
+        sum = sum.fma(x, V::splat(c[power]));
+    }
+    sum
 }
 
 /// The magnitude of each lane, and its sign bit.

@@ -45,8 +45,9 @@ fn quarter_turns<V: Lanes>(a: V, ahead: u32) -> V {
     let n = shifted.sub(V::splat(ROUND_TO_WHOLE));
     // The first step is exact: both sides are multiples of 2^-24 and their difference is
     // below 1. The others round once each, relative to what is left, however small.
-    let [first, second, third] = MINUS_QUARTER_TURN.map(V::splat);
-    let r = n.fma(third, n.fma(second, n.fma(first, a)));
+    let [first, second, third] = MINUS_QUARTER_TURN;
+    let r = n.fma(V::splat(first), a);
+    let r = n.fma(V::splat(third), n.fma(V::splat(second), r));
     let square = r.mul(r);
     let sine = r.mul(square).fma(polynomial(square, &SIN), r);
     let one_less = square.fma(V::splat(-0.5), V::splat(1.0));
