@@ -9,6 +9,7 @@ pub mod cross_entropy;
 pub mod gemm;
 pub mod isa;
 pub mod lanes;
+pub mod map;
 pub mod norm;
 pub mod reduce;
 pub mod scan;
