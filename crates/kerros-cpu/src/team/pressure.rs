@@ -48,8 +48,7 @@ struct Check {
 }
 
 impl Check {
-    fn begin(workers: &[RunDelay]) -> Self {
-        let caller = RunDelay::of_this_thread();
+    fn begin(caller: Option<RunDelay>, workers: &[RunDelay]) -> Self {
         let delay = total_delay(caller.as_ref(), workers);
         Check { since: Instant::now(), caller, delay }
     }
@@ -83,6 +82,7 @@ pub(super) struct Pressure {
     check: Option<Check>,
     hold: Duration,
     until: Option<Instant>,
+    delay_of_caller: fn() -> Option<RunDelay>,
 }
 
 impl Pressure {
@@ -95,6 +95,7 @@ impl Pressure {
             check: None,
             hold: FIRST_HOLD,
             until: None,
+            delay_of_caller: RunDelay::of_this_thread,
         }
     }
 
@@ -129,7 +130,7 @@ impl Pressure {
             return;
         }
         let Some(check) = self.check.take() else {
-            self.check = Some(Check::begin(workers));
+            self.check = Some(Check::begin((self.delay_of_caller)(), workers));
             return;
         };
         // Regions larger than the advice say nothing about it.
@@ -137,6 +138,107 @@ impl Pressure {
             self.advised = (count / 2).max(1);
             self.until = Some(Instant::now() + self.hold);
             self.hold = (self.hold * 2).min(LONGEST_HOLD);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::fs;
+    use std::thread;
+
+    /// A clock that says what a file says.
+    struct Clock(std::path::PathBuf);
+
+    impl Clock {
+        fn new(name: &str) -> Self {
+            let path = std::env::temp_dir().join(format!("kerros-{name}-{}", std::process::id()));
+            let clock = Clock(path);
+            clock.set(Duration::ZERO);
+            clock
+        }
+        fn set(&self, waiting: Duration) {
+            fs::write(&self.0, format!("123456 {} 7\n", waiting.as_nanos())).unwrap();
+        }
+        fn delay(&self) -> RunDelay {
+            RunDelay(File::open(&self.0).unwrap())
+        }
+    }
+
+    impl Drop for Clock {
+        fn drop(&mut self) {
+            fs::remove_file(&self.0).ok();
+        }
+    }
+
+    /// A team of four whose caller never waits for a processor.
+    fn pressure() -> Pressure {
+        let idle = || Some(RunDelay(File::open("/dev/null").unwrap()));
+        Pressure { delay_of_caller: idle, ..Pressure::new(4) }
+    }
+
+    /// One window of regions in which `long` waits were long.
+    fn window(pressure: &mut Pressure, count: usize, long: usize, workers: &[RunDelay]) {
+        let before = pressure.long_waits;
+        for region in 0..WINDOW {
+            let waits = before + (region * long / WINDOW).min(SUSPICIOUS);
+            pressure.note_region(count, waits, workers);
+            if pressure.regions == 0 {
+                return;
+            }
+        }
+    }
+
+    #[test]
+    fn uneven_work_alone_does_not_shrink_the_team() {
+        let clock = Clock::new("uneven");
+        let mut pressure = pressure();
+        for round in 0..20 {
+            window(&mut pressure, 4, 32, &[clock.delay()]);
+            assert_eq!(pressure.check.is_some(), round % 2 == 0, "every other window is timed");
+            assert_eq!(pressure.advised(), 4);
+        }
+    }
+
+    #[test]
+    fn waiting_for_processors_halves_it_until_a_while_has_passed() {
+        let clock = Clock::new("busy");
+        let mut pressure = pressure();
+        let workers = [clock.delay()];
+        window(&mut pressure, 4, 32, &workers);
+        clock.set(Duration::from_secs(3600));
+        window(&mut pressure, 4, 32, &workers);
+        assert_eq!(pressure.advised(), 2);
+        // A region that is larger than advised says nothing new.
+        for waited in [7200, 10_800] {
+            window(&mut pressure, 4, 32, &workers);
+            clock.set(Duration::from_secs(waited));
+        }
+        assert_eq!(pressure.advised(), 2);
+        thread::sleep(FIRST_HOLD);
+        assert_eq!(pressure.advised(), 4);
+        assert_eq!(pressure.hold, 2 * FIRST_HOLD, "the next time it is kept for longer");
+        // A quiet window forgets that.
+        window(&mut pressure, 4, 1, &workers);
+        assert_eq!((pressure.hold, pressure.advised()), (FIRST_HOLD, 4));
+    }
+
+    #[test]
+    fn long_waits_decide_where_the_system_has_no_clock() {
+        let mut pressure = Pressure { delay_of_caller: || None, ..Pressure::new(4) };
+        for expected in [4, 2] {
+            window(&mut pressure, 4, 32, &[]);
+            assert_eq!(pressure.advised(), expected);
+        }
+    }
+
+    #[test]
+    fn rare_long_waits_are_not_looked_into() {
+        let mut pressure = pressure();
+        for _ in 0..10 {
+            window(&mut pressure, 4, SUSPICIOUS - 1, &[]);
+            assert!(pressure.check.is_none());
         }
     }
 }
