@@ -3,6 +3,7 @@
 A framework that skipped its optimizer, its shuffling or half of its rows would be fast; it would not
 reach these values.
 """
+import math
 import statistics
 
 # Epoch 1 from the same kind of start on the same kind of data: the frameworks differ in their random
@@ -31,6 +32,10 @@ def check_record(record):
     missing = [name for name in REQUIRED[record["workload"]] if record.get(name) is None]
     if missing:
         return [f"the record lacks {', '.join(missing)}"]
+    # A NaN would also spoil the middle that the other records are compared with.
+    broken = [k for k, v in record.items() if isinstance(v, float) and not math.isfinite(v)]
+    if broken:
+        return [f"{', '.join(broken)} not finite"]
     if record["workload"] == "w8":
         return [
             f"{name} is {record[name]:.4f}, expected {target} within {LINE_ABSOLUTE}"

@@ -26,12 +26,10 @@ if [[ "$venv/" == "$repository/"* ]]; then
 fi
 
 "$python" -m venv "$venv"
-pip=("$venv/bin/python" -m pip install --no-deps --no-input --progress-bar off)
+# Wheels only: an install runs nobody's build script.
+pip=("$venv/bin/python" -m pip install --no-deps --only-binary :all: --no-input --progress-bar off)
 
-# gast, google-pasta and their like still come as source: their build needs these two first.
-"${pip[@]}" -r <(grep -E '^(wheel|packaging)==' "$here/requirements.txt") \
-    -r <(grep -E '^setuptools==' "$here/requirements-torch.txt")
-"${pip[@]}" --no-build-isolation -r "$here/requirements.txt"
+"${pip[@]}" -r "$here/requirements.txt"
 
 if [[ "${WITHOUT_TORCH:-0}" != 1 ]]; then
     if [[ -n "${TORCH_INDEX:-}" ]]; then

@@ -44,7 +44,8 @@ def run_process(command, threads, timeout_s):
         )
         timer = threading.Timer(timeout_s, os.killpg, (child.pid, signal.SIGKILL))
         timer.start()
-        output = child.stdout.read().decode(errors="replace")
+        with child.stdout:
+            output = child.stdout.read().decode(errors="replace")
         _, status, usage = os.wait4(child.pid, 0)
         timer.cancel()
         child.returncode = os.waitstatus_to_exitcode(status)
