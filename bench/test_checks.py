@@ -31,7 +31,7 @@ class Checks(unittest.TestCase):
         checks.check_all(records)
         self.assertEqual([r["valid"] for r in records], [False, False, True])
 
-    def test_line_that_kept_one_order_is_found(self):
+    def test_line_not_reached_is_found(self):
         record = dict(framework="kerros", workload="w8", threads=1, round=0, fit_s=1, refit_s=1, process_s=1,
                       kernel=1.90, bias=0.95, wall_s=1)
         self.assertEqual(len(checks.check_all([record])), 2)
