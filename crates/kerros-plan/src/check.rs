@@ -40,8 +40,8 @@ fn written_before_read(plan: &Plan) -> Result<()> {
             written[write.buffer] = true;
         }
     }
-    let missing = plan.outputs.iter().find(|&&output| !written[output]);
-    missing.map_or(Ok(()), |output| {
+    let missing = plan.outputs.iter().find(|(output, _)| !written[*output]);
+    missing.map_or(Ok(()), |(output, _)| {
         Err(Error::new(ErrorKind::Internal, format!("output buffer {output} is never written")))
     })
 }

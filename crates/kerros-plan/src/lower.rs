@@ -8,7 +8,7 @@ use kerros_graph::ops::{self, LinearActivation, MatMul};
 use kerros_graph::{Graph, NodeData, NodeId, Op, StateId, Type};
 
 use crate::plan::{Access, Buffer, BufferId, Home, Kernel, Operand, Plan, Split, Step};
-use crate::units::{Role, Units, group, role, source};
+use crate::units::{Role, Units, group, role, source, viewed};
 
 /// Arithmetic operations that one elementwise instruction is counted as: loads and stores
 /// weigh more than the arithmetic.
@@ -38,7 +38,7 @@ pub fn lower(
     stack.extend(updates.iter().map(|(_, value)| *value));
     let mut asked = vec![false; nodes.len()];
     for &root in &stack {
-        asked[source(nodes, &roles, root).index()] = true;
+        asked[viewed(nodes, &roles, root).0.index()] = true;
     }
     while let Some(id) = stack.pop() {
         if !std::mem::replace(&mut needed[id.index()], true) {
@@ -47,14 +47,8 @@ pub fn lower(
     }
     let units = group(nodes, &roles, &needed, fuse);
     let kept = kept(nodes, &roles, &units, &needed, asked);
-    let mut lowering = Lowering {
-        nodes,
-        roles,
-        kept,
-        units,
-        plan: Plan::default(),
-        buffers: HashMap::new(),
-    };
+    let mut lowering =
+        Lowering { nodes, roles, kept, units, plan: Plan::default(), buffers: HashMap::new() };
     lowering.plan.inputs = graph.inputs().into_iter().map(|(_, _, ty)| ty).collect();
     for unit in lowering.order() {
         lowering.unit(unit)?;
@@ -76,13 +70,8 @@ fn kept(
     for (at, node) in nodes.iter().enumerate().filter(|(at, _)| needed[*at]) {
         let Some(unit) = units.of[at] else { continue };
         for &input in &node.inputs {
-            let mut used = source(nodes, roles, input);
-            let mut viewed = false;
-            while roles[used.index()] == Role::View {
-                viewed = true;
-                used = source(nodes, roles, nodes[used.index()].inputs[0]);
-            }
-            kept[used.index()] |= viewed || units.of[used.index()] != Some(unit);
+            let (used, through_view) = viewed(nodes, roles, input);
+            kept[used.index()] |= through_view || units.of[used.index()] != Some(unit);
         }
     }
     kept
@@ -214,7 +203,9 @@ impl Lowering<'_> {
     /// How to read a broadcast.
     fn view(&mut self, view: NodeId) -> Load {
         let node = &self.nodes[view.index()];
-        let Op::Broadcast(broadcast) = &node.op else { unreachable!("only broadcasts are views") };
+        let Op::Broadcast(broadcast) = &node.op else {
+            unreachable!("node %{} ({}) is read before it is made", view.0, node.op.name())
+        };
         // The operand's own shape counts, not that of what it is an alias of.
         let from = &self.nodes[node.inputs[0].index()].ty.shape;
         let strides = broadcast.strides(from);
@@ -490,7 +481,8 @@ impl Lowering<'_> {
                 Home::Arena(_) => buffer,
                 _ => self.copy_to_arena(output, buffer),
             };
-            self.plan.outputs.push(buffer);
+            let ty = self.ty(output).clone();
+            self.plan.outputs.push((buffer, ty));
         }
     }
 
@@ -505,23 +497,27 @@ impl Lowering<'_> {
     /// Carries out the updates: each value is made in its state itself where every reader
     /// of the old value can come before, and is copied there otherwise.
     fn updates(&mut self, updates: &[(StateId, NodeId)]) {
-        let mut order = StepOrder::new(&self.plan);
+        // A value that lives elsewhere, or is handed out as well, is copied first: its
+        // owner may change.
+        let mut values = Vec::with_capacity(updates.len());
         for &(state, value) in updates {
-            let ty = self.ty(value).clone();
-            let target = self.state_buffer(state, &ty);
+            let target = self.state_buffer(state, &self.ty(value).clone());
             let mut from = self.buffer(value);
             if from == target {
                 continue;
             }
-            if self.plan.outputs.contains(&from)
-                || !matches!(self.plan.buffers[from].home, Home::Arena(_))
-            {
+            let taken = self.plan.outputs.iter().any(|(buffer, _)| *buffer == from)
+                || values.iter().any(|&(_, _, other)| other == from);
+            if taken || !matches!(self.plan.buffers[from].home, Home::Arena(_)) {
                 from = self.copy_to_arena(value, from);
-                order.push(&self.plan);
             }
+            values.push((value, target, from));
+        }
+        let mut order = StepOrder::new(&self.plan);
+        for (value, target, from) in values {
             if !order.write_in_place(&mut self.plan, from, target) {
-                let origin = self.nodes[value.index()].origin.clone();
-                self.copy((from, Layout::Same, 0), target, &ty, &origin);
+                let (ty, origin) = (self.ty(value).clone(), &self.nodes[value.index()].origin);
+                self.copy((from, Layout::Same, 0), target, &ty, &origin.clone());
                 order.push(&self.plan);
                 let last = self.plan.steps.len() - 1;
                 order.after_readers(&self.plan, last, target);

@@ -18,7 +18,7 @@ pub fn place(plan: &mut Plan) {
             }
         }
     }
-    for &output in &plan.outputs {
+    for &(output, _) in &plan.outputs {
         if let Some(life) = &mut lives[output] {
             life.1 = usize::MAX;
         }

@@ -198,8 +198,8 @@ pub struct Plan {
     pub inputs: Vec<Type>,
     /// The states used, with their types.
     pub states: Vec<(StateId, Type)>,
-    /// The buffers that are handed out.
-    pub outputs: Vec<BufferId>,
+    /// The buffers that are handed out, and as what.
+    pub outputs: Vec<(BufferId, Type)>,
     /// Bytes of arena.
     pub arena_bytes: usize,
 }

@@ -54,6 +54,17 @@ pub fn source(nodes: &[NodeData], roles: &[Role], mut id: NodeId) -> NodeId {
     id
 }
 
+/// A node, seen through aliases and views, and whether there was a view.
+pub fn viewed(nodes: &[NodeData], roles: &[Role], id: NodeId) -> (NodeId, bool) {
+    let mut base = source(nodes, roles, id);
+    let mut through_view = false;
+    while roles[base.index()] == Role::View {
+        through_view = true;
+        base = source(nodes, roles, nodes[base.index()].inputs[0]);
+    }
+    (base, through_view)
+}
+
 /// A set of small numbers.
 #[derive(Clone, Default)]
 struct Set(Vec<u64>);
@@ -161,12 +172,7 @@ fn users(nodes: &[NodeData], roles: &[Role], needed: &[bool]) -> Vec<Vec<User>> 
         // The key of random numbers is read as a whole, whatever its length.
         let elementwise = roles[at] == Role::Elementwise && !matches!(node.op, Op::RandomBits(_));
         for &input in &node.inputs {
-            let mut id = source(nodes, roles, input);
-            let mut viewed = false;
-            while roles[id.index()] == Role::View {
-                viewed = true;
-                id = source(nodes, roles, nodes[id.index()].inputs[0]);
-            }
+            let (id, viewed) = viewed(nodes, roles, input);
             users[id.index()].push(User { node: NodeId(at as u32), elementwise, viewed });
         }
     }

@@ -1,1 +1,6 @@
-//! Test kit.
+//! What the tests of several crates share. For development only.
+#![forbid(unsafe_code)]
+
+pub mod draw;
+
+pub use draw::Draw;

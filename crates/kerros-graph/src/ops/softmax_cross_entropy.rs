@@ -10,8 +10,8 @@ use crate::operation::{Backward, Cotangents, Operation, Sample, Tier};
 ///
 /// `logits: [.., classes]`, and either `labels: i32 [..]` or `targets: [.., classes]`
 /// `-> [..]`. With `z = x - max` and `l = log(sum(e^z))`: `l - z[label]`, or
-/// `sum(targets * (l - z))`. A label outside `0..classes` counts as `z = 0`: callers check
-/// labels before.
+/// `sum(targets * (l - z))`. A label outside `0..classes` gives NaN: callers check labels
+/// before.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct SoftmaxCrossEntropy;
 
@@ -55,7 +55,9 @@ impl Operation for SoftmaxCrossEntropy {
         if targets.dtype() == DType::I32 {
             let classes = x.graph().iota(x.shape().last());
             let picked = targets.keep(last).equal(classes).select(z, 0.0).sum(&[-1]);
-            return Some(log_sum - picked);
+            let inside =
+                targets.greater_equal(0.0).logical_and(targets.less(x.shape().last() as f32));
+            return Some(inside.select(log_sum - picked, f32::NAN));
         }
         Some((targets * (log_sum.keep(last) - z)).sum(&[-1]))
     }

@@ -1,0 +1,284 @@
+//! Running a plan: every thread walks the list of steps, each over its own rows.
+
+use std::fmt::Write;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Instant;
+
+use kerros_core::{DType, Error, ErrorKind, Result, Tensor};
+use kerros_plan::plan::{Home, Plan, Split, rows_of};
+use kerros_plan::{Executable, Feed, StateStore, explain};
+
+use crate::Cpu;
+use crate::groups::{Group, groups};
+use crate::inputs::{address, gather, must_meet, staging, truths};
+use crate::memory::Block;
+use crate::store::{CpuStore, as_stored, to_tensor};
+use crate::team::{Member, Team};
+use crate::work::{Memory, Prepared, ThreadScratch, Work};
+
+/// A plan made ready for this machine.
+pub struct CpuExecutable {
+    cpu: Cpu,
+    plan: Plan,
+    groups: Vec<Vec<Group>>,
+    prepared: Vec<Prepared>,
+    arena: Block,
+    /// Constants as they are stored, kept alive for their addresses.
+    _literals: Vec<Tensor>,
+    /// Where gathered rows of each input go; made when first needed.
+    staging: Vec<Option<Block>>,
+    meet_after_gather: bool,
+    /// The address of each buffer, for the current run.
+    bases: Vec<*mut u8>,
+    scratch: Vec<Mutex<ThreadScratch>>,
+    /// Nanoseconds that the first thread spent in each step, when measured.
+    spent: Option<Vec<AtomicU64>>,
+    runs: u64,
+}
+
+// SAFETY: the addresses in `bases` are those of blocks this executable owns, or are set anew
+// at the start of each run from what the caller lends for that run.
+unsafe impl Send for CpuExecutable {}
+
+impl CpuExecutable {
+    /// Prepares a plan.
+    pub fn new(cpu: Cpu, plan: Plan, measure: bool) -> Self {
+        let arena = Block::zeroed(plan.arena_bytes);
+        let literals: Vec<Tensor> = plan.literals.iter().map(as_stored).collect();
+        let bases = plan
+            .buffers
+            .iter()
+            .map(|buffer| match buffer.home {
+                // Offsets stay within the arena: `place` made it as large as needed.
+                Home::Arena(offset) => arena.start().wrapping_add(offset),
+                Home::Literal(index) => literals[index].bytes().as_ptr().cast_mut(),
+                Home::State(_) | Home::Input(_) => std::ptr::null_mut(),
+            })
+            .collect();
+        let threads = cpu.team.num_threads();
+        CpuExecutable {
+            groups: groups(&plan),
+            prepared: plan.steps.iter().map(Prepared::new).collect(),
+            arena,
+            _literals: literals,
+            staging: plan.inputs.iter().map(|_| None).collect(),
+            meet_after_gather: must_meet(&plan),
+            bases,
+            scratch: (0..threads).map(|_| Mutex::default()).collect(),
+            spent: measure.then(|| plan.steps.iter().map(|_| AtomicU64::new(0)).collect()),
+            runs: 0,
+            cpu,
+            plan,
+        }
+    }
+
+    /// Sets the addresses of states and inputs.
+    fn bind(&mut self, store: &mut dyn StateStore, feeds: &[Feed<'_>]) -> Result<()> {
+        if feeds.len() != self.plan.inputs.len() {
+            return Err(Error::new(
+                ErrorKind::Argument,
+                format!("{} feeds were given", feeds.len()),
+            )
+            .expected(format!("{}", self.plan.inputs.len())));
+        }
+        let store = store.as_any().downcast_mut::<CpuStore>().ok_or_else(|| {
+            Error::new(ErrorKind::Internal, "the states are kept by another device")
+        })?;
+        let mut inputs = smallvec::SmallVec::<[*mut u8; 8]>::new();
+        for (at, (ty, feed)) in self.plan.inputs.iter().zip(feeds).enumerate() {
+            let start = address(at, ty, feed)?;
+            if ty.dtype == DType::Bool {
+                // A host tensor holds truth values as bytes, a plan as numbers.
+                let numbers = truths(feed, ty)?;
+                let place = self.staging[at].get_or_insert_with(|| staging(ty));
+                place.bytes_mut(numbers.bytes().len()).copy_from_slice(numbers.bytes());
+                inputs.push(place.start());
+                continue;
+            }
+            inputs.push(match start {
+                Some(start) => start.cast_mut(),
+                None => self.staging[at].get_or_insert_with(|| staging(ty)).start(),
+            });
+        }
+        for (base, buffer) in self.bases.iter_mut().zip(&self.plan.buffers) {
+            match buffer.home {
+                Home::Input(index) => *base = inputs[index],
+                Home::State(id) => {
+                    let known = store.state(id).filter(|(ty, _)| **ty == buffer.ty);
+                    *base = known.map(|(_, start)| start).ok_or_else(|| {
+                        Error::new(ErrorKind::Internal, format!("state {} is not stored", id.0))
+                            .expected(buffer.ty.to_string())
+                    })?;
+                }
+                Home::Arena(_) | Home::Literal(_) => {}
+            }
+        }
+        Ok(())
+    }
+
+    /// What one thread does.
+    fn walk(&self, member: &Member<'_>, feeds: &[Feed<'_>]) -> Result<()> {
+        let mut scratch = self.scratch[member.index].lock().unwrap_or_else(PoisonError::into_inner);
+        let mut outcome = Ok(());
+        if self.gather_own_rows(member, feeds) && self.meet_after_gather {
+            member.barrier();
+        }
+        for (number, region) in self.groups.iter().enumerate() {
+            if number > 0 {
+                member.barrier();
+            }
+            // After a failure the thread only keeps the others company at the barriers.
+            if outcome.is_ok() {
+                outcome =
+                    region.iter().try_for_each(|group| self.group(group, member, &mut scratch));
+            }
+        }
+        outcome
+    }
+
+    fn gather_own_rows(&self, member: &Member<'_>, feeds: &[Feed<'_>]) -> bool {
+        let mut gathered = false;
+        for (feed, staging) in feeds.iter().zip(&self.staging) {
+            let rows_of_words = |tensor: &Tensor| tensor.dtype() != DType::Bool;
+            if let (Feed::Rows { tensor, rows }, Some(staging)) = (feed, staging)
+                && rows_of_words(tensor)
+            {
+                let own = rows_of(rows.len(), member.index, member.count);
+                // SAFETY: the staging place has the input's size, and `bind` has checked
+                // that there are as many rows; `rows_of` gives each row to one thread.
+                unsafe { gather(tensor, rows, own, staging.start()) };
+                gathered = true;
+            }
+        }
+        gathered
+    }
+
+    fn group(&self, group: &Group, member: &Member<'_>, scratch: &mut ThreadScratch) -> Result<()> {
+        let own = match group.split {
+            Split::Single if member.index == 0 => 0..1,
+            Split::Single => return Ok(()),
+            Split::Rows(rows) => rows_of(rows, member.index, member.count),
+        };
+        let memory = Memory { bases: &self.bases };
+        let mut start = own.start;
+        while start < own.end {
+            let rows = start..own.end.min(start.saturating_add(group.block_rows));
+            for at in group.steps.clone() {
+                let work = Work {
+                    isa: self.cpu.isa,
+                    plan: &self.plan,
+                    step: &self.plan.steps[at],
+                    prepared: &self.prepared[at],
+                    memory,
+                    rows: rows.clone(),
+                };
+                match &self.spent {
+                    Some(spent) if member.index == 0 => {
+                        let begun = Instant::now();
+                        work.run(scratch)?;
+                        let nanos = begun.elapsed().as_nanos() as u64;
+                        spent[at].fetch_add(nanos, Ordering::Relaxed);
+                    }
+                    _ => work.run(scratch)?,
+                }
+            }
+            start = rows.end;
+        }
+        Ok(())
+    }
+
+    fn bytes_of(&self, index: usize) -> Result<&[u8]> {
+        let (id, _) = self.plan.outputs.get(index).ok_or_else(|| {
+            Error::new(ErrorKind::Argument, format!("output {index} was asked for"))
+                .expected(format!("an output below {}", self.plan.outputs.len()))
+        })?;
+        let buffer = &self.plan.buffers[*id];
+        let Home::Arena(offset) = buffer.home else {
+            return Err(Error::new(ErrorKind::Internal, "an output lies outside the arena"));
+        };
+        Ok(&self.arena.bytes(self.plan.arena_bytes)[offset..offset + 4 * buffer.len()])
+    }
+}
+
+impl Executable for CpuExecutable {
+    fn run(&mut self, store: &mut dyn StateStore, feeds: &[Feed<'_>]) -> Result<()> {
+        self.bind(store, feeds)?;
+        self.runs += 1;
+        let this = &*self;
+        let team: &Arc<Team> = &this.cpu.team;
+        let threads = this.cpu.threads_for(this.plan.cost());
+        if threads == 1 {
+            return this.walk(&Member::alone(), feeds);
+        }
+        let failure: Mutex<Option<Error>> = Mutex::new(None);
+        let shared = Shared(this);
+        team.run(threads, &|member: Member<'_>| {
+            if let Err(error) = shared.get().walk(&member, feeds) {
+                failure.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(error);
+            }
+        });
+        failure.into_inner().unwrap_or_else(PoisonError::into_inner).map_or(Ok(()), Err)
+    }
+
+    fn output(&self, index: usize) -> Result<Tensor> {
+        let bytes = self.bytes_of(index)?;
+        Ok(to_tensor(&self.plan.outputs[index].1, bytes))
+    }
+
+    fn read_output(&self, index: usize, to: &mut [u8]) -> Result<()> {
+        let bytes = self.bytes_of(index)?;
+        if bytes.len() != to.len() {
+            return Err(Error::new(ErrorKind::Shape, format!("{} bytes of room", to.len()))
+                .expected(format!("{}", bytes.len())));
+        }
+        to.copy_from_slice(bytes);
+        Ok(())
+    }
+
+    fn explain(&self) -> String {
+        let plan = &self.plan;
+        let mut text = String::new();
+        // Writing to a `String` cannot fail.
+        let _ = writeln!(
+            text,
+            "plan {}: {} steps in {} regions, {} bytes of arena, {}",
+            plan.label,
+            plan.steps.len(),
+            plan.regions.len(),
+            plan.arena_bytes,
+            self.cpu.describe()
+        );
+        for (number, region) in plan.regions.iter().enumerate() {
+            let _ = writeln!(text, "region {number}");
+            for at in region.steps.clone() {
+                let step = &plan.steps[at];
+                let operands = step.reads.iter().chain(&step.writes);
+                let bytes: usize = operands.map(|o| 4 * plan.buffers[o.buffer].len()).sum();
+                let micros = self.spent.as_ref().map(|spent| {
+                    spent[at].load(Ordering::Relaxed) as f64 / 1e3 / self.runs.max(1) as f64
+                });
+                let time = micros.map_or(String::new(), |micros| format!("{micros:9.2} us "));
+                let kernel = self.prepared[at].kernel_name();
+                let kernel = kernel.map_or(String::new(), |name| format!(" <{name}>"));
+                let line = explain::step_line(plan, at);
+                let _ = writeln!(text, "  {time}{bytes:>9} B  {line}{kernel}");
+            }
+        }
+        text
+    }
+}
+
+/// The executable as its threads see it.
+#[derive(Clone, Copy)]
+struct Shared<'a>(&'a CpuExecutable);
+
+impl<'a> Shared<'a> {
+    fn get(self) -> &'a CpuExecutable {
+        self.0
+    }
+}
+
+// SAFETY: threads only read the executable, apart from its scratch and its counters, which
+// are behind locks and atomics, and the memory behind `bases`, which the plan divides.
+unsafe impl Sync for Shared<'_> {}

@@ -1,0 +1,94 @@
+//! Where the inputs of a run lie: in the caller's tensors, or gathered row by row.
+
+use std::ops::Range;
+
+use kerros_core::{Error, ErrorKind, Result, Tensor};
+use kerros_graph::Type;
+use kerros_plan::Feed;
+use kerros_plan::plan::{Access, Home, Plan, Split};
+
+use crate::memory::Block;
+
+/// Checks a feed against its input; the address of its first element when it lies in one
+/// piece, `None` when rows must be gathered.
+pub fn address(at: usize, ty: &Type, feed: &Feed<'_>) -> Result<Option<*const u8>> {
+    let (Feed::Whole(tensor) | Feed::From { tensor, .. } | Feed::Rows { tensor, .. }) = *feed;
+    let fits = |rows_fit: bool| {
+        let same_row = tensor.shape().ndim() == ty.shape.ndim()
+            && tensor.shape().get(1..) == ty.shape.get(1..);
+        if tensor.dtype() == ty.dtype && same_row && rows_fit {
+            return Ok(());
+        }
+        Err(Error::new(
+            ErrorKind::Shape,
+            format!("input {at} was given {}{}", tensor.dtype(), tensor.shape()),
+        )
+        .expected(ty.to_string()))
+    };
+    let have = tensor.shape().first().copied().unwrap_or(1);
+    let want = ty.shape.first().copied().unwrap_or(1);
+    match *feed {
+        Feed::Whole(_) => {
+            fits(have == want)?;
+            Ok(Some(tensor.bytes().as_ptr()))
+        }
+        Feed::From { start, .. } => {
+            fits(ty.shape.ndim() > 0 && start <= have && want <= have - start)?;
+            Ok(Some(tensor.bytes()[start * tensor.row_bytes()..].as_ptr()))
+        }
+        Feed::Rows { rows, .. } => {
+            fits(ty.shape.ndim() > 0 && rows.len() == want)?;
+            if let Some(row) = rows.iter().find(|&&row| row as usize >= have) {
+                return Err(Error::new(
+                    ErrorKind::Argument,
+                    format!("row {row} of input {at} was asked for"),
+                )
+                .expected(format!("rows below {have}")));
+            }
+            Ok(None)
+        }
+    }
+}
+
+/// A place to gather the rows of an input into.
+pub fn staging(ty: &Type) -> Block {
+    Block::zeroed(4 * ty.shape.num_elements())
+}
+
+/// The feed's truth values as numbers, row by row as they are asked for.
+pub fn truths(feed: &Feed<'_>, ty: &Type) -> Result<Tensor> {
+    let taken = match *feed {
+        Feed::Whole(tensor) => tensor.clone(),
+        Feed::From { tensor, start } => tensor.slice_rows(start..start + ty.shape[0])?,
+        Feed::Rows { tensor, rows } => tensor.take_rows(rows)?,
+    };
+    Ok(taken.to_f32())
+}
+
+/// Copies rows `range` of the batch to `to`, the start of the staging place.
+///
+/// # Safety
+/// `to` is valid for the whole batch, and no other thread touches these rows of it.
+pub unsafe fn gather(tensor: &Tensor, rows: &[u32], range: Range<usize>, to: *mut u8) {
+    let row_bytes = tensor.row_bytes();
+    let from = tensor.bytes();
+    for at in range {
+        let row = &from[rows[at] as usize * row_bytes..][..row_bytes];
+        // SAFETY: row `at` lies within the staging place and is this thread's own, as the
+        // caller promises; `row` is exactly `row_bytes` long.
+        unsafe { std::ptr::copy_nonoverlapping(row.as_ptr(), to.add(at * row_bytes), row_bytes) };
+    }
+}
+
+/// Whether threads must meet after gathering: not when each reads only the rows it gathered.
+pub fn must_meet(plan: &Plan) -> bool {
+    let first = plan.regions.first().map_or(0..0, |region| region.steps.clone());
+    plan.steps[first].iter().any(|step| {
+        step.reads.iter().any(|read| {
+            let buffer = &plan.buffers[read.buffer];
+            let rows = buffer.ty.shape.first().copied().unwrap_or(0);
+            let own = read.access == Access::Part && step.split == Split::Rows(rows);
+            matches!(buffer.home, Home::Input(_)) && !own
+        })
+    })
+}

@@ -1,0 +1,238 @@
+//! One step on one thread: the match from kernel kind to kernel.
+
+use std::ops::Range;
+
+use kerros_core::{Error, ErrorKind, Result, Tensor};
+use kerros_graph::eval::evaluate_primitive;
+use kerros_graph::ops::ReduceKind;
+use kerros_kernels::Isa;
+use kerros_kernels::arg_reduce::{ArgKind, arg_reduce};
+use kerros_kernels::cross_entropy::{Targets, softmax_cross_entropy};
+use kerros_kernels::gemm::{Activation, Gemm, Matrix, Pair, Scratch, gemm};
+use kerros_kernels::map::{Input, Map, MapScratch};
+use kerros_kernels::norm::sum_of_squares;
+use kerros_kernels::reduce::{self, AxisView, reduce};
+use kerros_kernels::softmax::{log_softmax, softmax};
+use kerros_plan::plan::{Access, Kernel, Operand, Plan, Split, Step};
+use smallvec::SmallVec;
+
+use crate::store::{as_stored, to_tensor};
+
+/// What a thread needs besides the operands, reused from step to step.
+#[derive(Default)]
+pub struct ThreadScratch {
+    gemm: Scratch,
+    map: MapScratch,
+}
+
+/// A step made ready: what can be found out once is.
+pub struct Prepared {
+    /// The number of rows it is divided by.
+    pub rows: usize,
+    map: Option<Map>,
+    /// For each read of a program, the output that is the same memory.
+    in_place: Vec<Option<usize>>,
+}
+
+impl Prepared {
+    /// Prepares a step.
+    pub fn new(step: &Step) -> Self {
+        let map = match &step.kernel {
+            Kernel::Map(program) => Some(Map::new(program)),
+            _ => None,
+        };
+        let in_place = step
+            .reads
+            .iter()
+            .map(|read| step.writes.iter().position(|write| write.buffer == read.buffer));
+        let rows = match step.split {
+            Split::Rows(rows) => rows,
+            Split::Single => 1,
+        };
+        Prepared { rows, map, in_place: in_place.collect() }
+    }
+
+    /// The kernel's name in reports.
+    pub fn kernel_name(&self) -> Option<&str> {
+        self.map.as_ref().map(Map::kernel_name)
+    }
+}
+
+/// The memory of a run: where each buffer of the plan begins.
+#[derive(Clone, Copy)]
+pub struct Memory<'a> {
+    /// The addresses, by buffer.
+    pub bases: &'a [*mut u8],
+}
+
+// SAFETY: the addresses are only followed by `Work`, on elements that the plan's checker has
+// proved no two threads touch at once while one writes.
+unsafe impl Sync for Memory<'_> {}
+
+/// A step on one thread, over some of its rows.
+pub struct Work<'a> {
+    pub isa: Isa,
+    pub plan: &'a Plan,
+    pub step: &'a Step,
+    pub prepared: &'a Prepared,
+    pub memory: Memory<'a>,
+    /// Which rows; all of `0..1` for a step that one thread does.
+    pub rows: Range<usize>,
+}
+
+impl<'a> Work<'a> {
+    /// The elements of an operand that these rows touch.
+    fn range(&self, operand: &Operand) -> Range<usize> {
+        self.plan.touched(operand, self.prepared.rows, &self.rows)
+    }
+
+    fn read(&self, at: usize) -> &'a [f32] {
+        let operand = &self.step.reads[at];
+        let range = self.range(operand);
+        let start = range.start + operand.offset;
+        let base = self.memory.bases[operand.buffer].cast::<f32>();
+        // SAFETY: `touched` stays within the buffer, whose memory lives through the run and is
+        // aligned to 4 bytes; the plan's checker has proved that no other thread writes these
+        // elements before the next barrier, and this thread's own writes go to other
+        // buffers, or are `Input::Output`s, which are not read through here.
+        unsafe { std::slice::from_raw_parts(base.add(start), range.end.saturating_sub(start)) }
+    }
+
+    fn write(&self, at: usize) -> &'a mut [f32] {
+        let operand = &self.step.writes[at];
+        let range = self.range(operand);
+        let base = self.memory.bases[operand.buffer].cast::<f32>();
+        // SAFETY: as for `read`; the checker has proved that no other thread touches these
+        // elements before the next barrier, and a step writes each buffer once.
+        unsafe { std::slice::from_raw_parts_mut(base.add(range.start), range.len()) }
+    }
+
+    /// The part of `units` equal pieces of work that these rows are.
+    fn units(&self, units: usize) -> Range<usize> {
+        let per_row = units / self.prepared.rows.max(1);
+        per_row * self.rows.start..per_row * self.rows.end
+    }
+
+    /// Does the work.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Internal`] when a kernel refuses its operands: a bug of the plan.
+    pub fn run(&self, scratch: &mut ThreadScratch) -> Result<()> {
+        if self.rows.is_empty() {
+            return Ok(());
+        }
+        match &self.step.kernel {
+            Kernel::Map(_) => return self.map(&mut scratch.map),
+            Kernel::Gemm { .. } => return self.gemm(&mut scratch.gemm),
+            &Kernel::Reduce { kind, int, outer, len, inner } => {
+                let kind = match kind {
+                    ReduceKind::Sum => reduce::ReduceKind::Sum,
+                    ReduceKind::Max => reduce::ReduceKind::Max,
+                    ReduceKind::Min => reduce::ReduceKind::Min,
+                };
+                let view = AxisView { outer, len, inner };
+                let part = self.units(if outer > 1 { outer } else { inner });
+                reduce(self.isa, kind, int, view, part, self.read(0), self.write(0));
+            }
+            &Kernel::ArgReduce { kind, outer, len, inner } => {
+                let kind = match kind {
+                    ReduceKind::Min => ArgKind::Min,
+                    _ => ArgKind::Max,
+                };
+                let view = AxisView { outer, len, inner };
+                let part = self.units(if outer > 1 { outer } else { inner });
+                arg_reduce(self.isa, kind, false, view, part, self.read(0), self.write(0));
+            }
+            &Kernel::Softmax { columns, log, .. } => match log {
+                true => log_softmax(self.isa, columns, self.read(0), self.write(0)),
+                false => softmax(self.isa, columns, self.read(0), self.write(0)),
+            },
+            &Kernel::SoftmaxCrossEntropy { columns, sparse, .. } => {
+                let targets = match sparse {
+                    true => Targets::Labels(self.read(1)),
+                    false => Targets::Distributions(self.read(1)),
+                };
+                softmax_cross_entropy(self.isa, columns, self.read(0), targets, self.write(0));
+            }
+            Kernel::GlobalNorm => {
+                let squares =
+                    (0..self.step.reads.len()).map(|at| sum_of_squares(self.isa, self.read(at)));
+                let total = squares.reduce(|sum, next| sum + next).unwrap_or(0.0);
+                self.write(0)[0] = total.sqrt();
+            }
+            Kernel::Fallback(op) => {
+                let inputs: Vec<Tensor> = (0..self.step.reads.len())
+                    .map(|at| {
+                        let ty = &self.plan.buffers[self.step.reads[at].buffer].ty;
+                        to_tensor(ty, bytemuck::cast_slice(self.read(at)))
+                    })
+                    .collect();
+                let value = as_stored(&evaluate_primitive(op, &inputs)?);
+                let to: &mut [u8] = bytemuck::cast_slice_mut(self.write(0));
+                to.copy_from_slice(value.bytes());
+            }
+        }
+        Ok(())
+    }
+
+    fn map(&self, scratch: &mut MapScratch) -> Result<()> {
+        let map = self.prepared.map.as_ref().expect("a program was prepared");
+        let first = &self.step.writes[0];
+        let range = self.range(first);
+        let mut outputs: SmallVec<[&mut [f32]; 8]> =
+            (0..self.step.writes.len()).map(|at| self.write(at)).collect();
+        let inputs: SmallVec<[Input<'_>; 16]> = self
+            .prepared
+            .in_place
+            .iter()
+            .enumerate()
+            .map(|(at, output)| match output {
+                Some(output) => Input::Output(*output),
+                None => Input::Slice(self.read(at)),
+            })
+            .collect();
+        map.run(self.isa, range, &inputs, &mut outputs, scratch)
+    }
+
+    fn gemm(&self, scratch: &mut Scratch) -> Result<()> {
+        let &Kernel::Gemm { batch, m, n, k, ref op, bias, relu } = &self.step.kernel else {
+            return Err(Error::new(ErrorKind::Internal, "not a matrix product"));
+        };
+        let (a, b, c) = (self.read(0), self.read(1), self.write(0));
+        let product = Gemm {
+            m,
+            n,
+            k,
+            a: if op.transpose_a {
+                Matrix { row_stride: 1, col_stride: m }
+            } else {
+                Matrix { row_stride: k, col_stride: 1 }
+            },
+            b: if op.transpose_b {
+                Matrix { row_stride: 1, col_stride: k }
+            } else {
+                Matrix { row_stride: n, col_stride: 1 }
+            },
+            c_row_stride: n,
+            accumulate: false,
+            has_bias: bias,
+            activation: if relu { Activation::Relu } else { Activation::Identity },
+        };
+        let pairs = [Pair::default()];
+        if batch > 1 {
+            for (at, c) in c.chunks_mut((m * n).max(1)).enumerate() {
+                let (a, b) = (&a[at * m * k..(at + 1) * m * k], &b[at * k * n..(at + 1) * k * n]);
+                gemm(self.isa, &product, 0..m, &pairs, a, b, None, c, scratch)?;
+            }
+            return Ok(());
+        }
+        let bias = bias.then(|| self.read(2));
+        // An operand that is divided begins with this thread's rows.
+        let rows = self.units(m);
+        let (product, rows) = match self.step.reads[0].access {
+            Access::Part => (Gemm { m: rows.len(), ..product }, 0..rows.len()),
+            Access::Whole => (product, rows),
+        };
+        gemm(self.isa, &product, rows, &pairs, a, b, bias, c, scratch)
+    }
+}

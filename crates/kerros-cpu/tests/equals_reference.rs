@@ -1,0 +1,186 @@
+//! Every operation and whole training steps: the CPU device gives the bits of the reference
+//! evaluator, fused or not, for any number of threads and on every instruction set.
+
+use kerros_core::{DType, Tensor};
+use kerros_cpu::{Cpu, CpuOptions};
+use kerros_graph::ops::LinearActivation;
+use kerros_graph::{Graph, Node, Op, StateId, Type, grad};
+use kerros_kernels::Isa;
+use kerros_plan::{CompileOptions, Device, Feed, Reference};
+use kerros_testkit::Draw;
+
+/// The CPU in every way it can run here.
+fn devices() -> Vec<(String, Cpu)> {
+    let mut devices = Vec::new();
+    for isa in Isa::available() {
+        for threads in [1, 2, 3, 8] {
+            let options = CpuOptions {
+                threads: Some(threads),
+                isa: Some(isa.level().name().into()),
+                always_parallel: true,
+            };
+            let cpu = Cpu::with(&options).unwrap();
+            devices.push((cpu.name(), cpu));
+        }
+    }
+    devices
+}
+
+/// Outputs and states after some runs.
+fn run(
+    device: &dyn Device,
+    graph: &Graph,
+    outputs: &[Node<'_>],
+    inputs: &[Tensor],
+    states: &[Tensor],
+    options: &CompileOptions,
+    steps: usize,
+) -> Vec<Tensor> {
+    let ids: Vec<_> = outputs.iter().map(|node| node.id()).collect();
+    let mut executable = device.compile(graph, &ids, options).unwrap();
+    let mut store = device.new_store();
+    for state in states {
+        let id = store.declare(&Type::new(state.dtype(), state.shape()));
+        store.write(id, state).unwrap();
+    }
+    let feeds: Vec<Feed<'_>> = inputs.iter().map(Feed::Whole).collect();
+    for _ in 0..steps {
+        executable.run(store.as_mut(), &feeds).unwrap();
+    }
+    let mut all: Vec<Tensor> = (0..ids.len()).map(|at| executable.output(at).unwrap()).collect();
+    all.extend((0..states.len()).map(|at| store.read(StateId(at as u32)).unwrap()));
+    all
+}
+
+fn same_bits(what: &str, got: &[Tensor], want: &[Tensor]) {
+    for (at, (got, want)) in got.iter().zip(want).enumerate() {
+        assert_eq!(got.shape(), want.shape(), "{what}: result {at}");
+        assert!(got == want, "{what}: result {at}\n got {got:?}\nwant {want:?}");
+    }
+}
+
+fn everywhere(
+    what: &str,
+    graph: &Graph,
+    outputs: &[Node<'_>],
+    inputs: &[Tensor],
+    states: &[Tensor],
+    steps: usize,
+) {
+    let fused = CompileOptions::default();
+    let plain = CompileOptions { fuse: false, ..CompileOptions::default() };
+    let want = run(&Reference, graph, outputs, inputs, states, &fused, steps);
+    for (name, cpu) in devices() {
+        let got = run(&cpu, graph, outputs, inputs, states, &fused, steps);
+        same_bits(&format!("{what} on {name}"), &got, &want);
+    }
+    let cpu = Cpu::new().unwrap();
+    let got = run(&cpu, graph, outputs, inputs, states, &plain, steps);
+    same_bits(&format!("{what} unfused"), &got, &want);
+}
+
+#[test]
+fn every_operation() {
+    let mut draw = Draw::new(11);
+    for sample in Op::samples() {
+        let graph = Graph::new();
+        let nodes: Vec<Node<'_>> = sample
+            .inputs
+            .iter()
+            .enumerate()
+            .map(|(at, ty)| graph.input(&format!("x{at}"), &ty.shape, ty.dtype))
+            .collect();
+        let y = graph.apply(sample.op.clone(), &nodes);
+        let inputs: Vec<Tensor> =
+            sample.inputs.iter().map(|ty| draw.tensor(ty, sample.range)).collect();
+        everywhere(&format!("{:?}", sample.op), &graph, &[y], &inputs, &[], 1);
+    }
+}
+
+#[test]
+fn every_derivative() {
+    let mut draw = Draw::new(12);
+    for sample in Op::samples() {
+        let graph = Graph::new();
+        let nodes: Vec<Node<'_>> = sample
+            .inputs
+            .iter()
+            .enumerate()
+            .map(|(at, ty)| graph.input(&format!("x{at}"), &ty.shape, ty.dtype))
+            .collect();
+        let y = graph.apply(sample.op.clone(), &nodes);
+        if y.dtype() != DType::F32 {
+            continue;
+        }
+        let weights = graph.input("weights", y.shape(), DType::F32);
+        let loss = (y * weights).sum_all();
+        let floats: Vec<Node<'_>> =
+            nodes.iter().copied().filter(|node| node.dtype() == DType::F32).collect();
+        let found = kerros_graph::grad_where_connected(loss, &floats).unwrap();
+        let outputs: Vec<Node<'_>> = found.into_iter().flatten().collect();
+        let mut inputs: Vec<Tensor> =
+            sample.inputs.iter().map(|ty| draw.tensor(ty, sample.range)).collect();
+        inputs.push(draw.tensor(&weights.ty(), (-1.0, 1.0)));
+        everywhere(&format!("grad {:?}", sample.op), &graph, &outputs, &inputs, &[], 1);
+    }
+}
+
+/// A multilayer perceptron with dropout, trained by Adam on the states.
+#[test]
+fn training_steps() {
+    let graph = Graph::new();
+    let x = graph.input("x", [13, 20], DType::F32);
+    let y = graph.input("y", [13], DType::I32);
+    let mut draw = Draw::new(13);
+    let mut states: Vec<Tensor> = Vec::new();
+    let declare =
+        |shape: &[usize], range: (f64, f64), states: &mut Vec<Tensor>, draw: &mut Draw| {
+            let ty = Type::f32(shape);
+            states.push(draw.tensor(&ty, range));
+            graph.state(StateId(states.len() as u32 - 1), "s", shape, DType::F32)
+        };
+    let shapes: [&[usize]; 4] = [&[20, 33], &[33], &[33, 7], &[7]];
+    let weights: Vec<Node<'_>> =
+        shapes.iter().map(|shape| declare(shape, (-0.5, 0.5), &mut states, &mut draw)).collect();
+    let slots: Vec<[Node<'_>; 2]> = shapes
+        .iter()
+        .map(|shape| [0, 1].map(|_| declare(shape, (0.0, 0.0), &mut states, &mut draw)))
+        .collect();
+    let count = declare(&[], (0.0, 0.0), &mut states, &mut draw);
+    states.push(Tensor::new([4], [7, 8, 0, 0]).unwrap());
+    let key = graph.state(StateId(states.len() as u32 - 1), "key", [4], DType::I32);
+
+    let hidden = x.linear(weights[0], Some(weights[1]), LinearActivation::Relu).dropout(key, 0.2);
+    let logits = hidden.tanh().linear(weights[2], Some(weights[3]), LinearActivation::Identity);
+    let loss = logits.softmax_cross_entropy(y).mean_all();
+    let hits = logits.argmax(-1).equal(y).cast(DType::F32).sum_all();
+    let gradients = grad(loss, &weights).unwrap();
+    let norm = Node::global_norm(&gradients);
+    let t = count + 1.0;
+    let beta = |b: f32| graph.constant(b).pow(t);
+    let alpha = 0.01 * (1.0 - beta(0.999)).sqrt() / (1.0 - beta(0.9));
+    for ((w, g), [m, v]) in weights.iter().zip(&gradients).zip(&slots) {
+        let g = *g * (1.0f32 / (norm.maximum(1.0)));
+        let m_next = *m + (g - *m) * 0.1;
+        let v_next = *v + (g * g - *v) * 0.001;
+        graph.assign(*m, m_next);
+        graph.assign(*v, v_next);
+        graph.assign(*w, *w - m_next * alpha / (v_next.sqrt() + 1e-7));
+    }
+    graph.assign(count, t);
+    graph.assign(key, key + graph.literal(Tensor::new([4], [0, 0, 1, 0]).unwrap()));
+
+    let inputs = [draw.tensor(&x.ty(), (-1.0, 1.0)), draw.tensor(&y.ty(), (0.0, 7.0))];
+    everywhere("training", &graph, &[loss, hits, norm], &inputs, &states, 5);
+}
+
+#[test]
+fn states_may_trade_places() {
+    let graph = Graph::new();
+    let a = graph.state(StateId(0), "a", [3], DType::F32);
+    let b = graph.state(StateId(1), "b", [3], DType::F32);
+    graph.assign(a, b);
+    graph.assign(b, a);
+    let states = [Tensor::full([3], 1.0f32), Tensor::full([3], 2.0f32)];
+    everywhere("swap", &graph, &[a + b, a], &[], &states, 3);
+}
