@@ -1,0 +1,85 @@
+use kerros_core::Result;
+use kerros_graph::Node;
+
+use super::categorical_crossentropy::share;
+use super::define::{loss, named};
+use super::smoothing::{check_smoothing, smooth_towards_even};
+use super::{Loss, Targets, clip_probability};
+use crate::activations::axes::to_last;
+
+loss! {
+    /// `sum(alpha * (1 - p)^gamma * -y_true * log(p))` over the class axis.
+    ///
+    /// One of several classes where nearly all samples are easy: those count little.
+    ///
+    /// # Shape
+    /// `y_true, y_pred: [batch, .., classes] -> [batch, ..]`
+    ///
+    /// # Parameters
+    /// - `alpha`: a common factor; default 0.25. `gamma`: how little easy samples count; default 2.
+    /// - `from_logits`, `label_smoothing`, `axis`: as in [`super::CategoricalCrossentropy`].
+    ///
+    /// # Source
+    /// Lin, Goyal, Girshick, He, Dollár: "Focal loss for dense object detection", arXiv 1708.02002.
+    CategoricalFocalCrossentropy { from_logits: bool = false, label_smoothing: f64 = 0.0, axis: isize = -1, alpha: f64 = 0.25, gamma: f64 = 2.0 }
+    name: "categorical_focal_crossentropy",
+    names: &["categorical_focal_crossentropy"],
+    summary: "cross-entropy of one-hot classes that counts easy samples little",
+}
+
+impl CategoricalFocalCrossentropy {
+    /// Sets whether predictions are logits rather than probabilities.
+    pub fn from_logits(mut self, from_logits: bool) -> Self {
+        self.from_logits = from_logits;
+        self
+    }
+
+    /// Sets how far targets are moved towards indifference, in `0..=1`.
+    pub fn label_smoothing(mut self, label_smoothing: f64) -> Self {
+        self.label_smoothing = label_smoothing;
+        self
+    }
+
+    /// Sets the class axis.
+    pub fn axis(mut self, axis: isize) -> Self {
+        self.axis = axis;
+        self
+    }
+
+    /// Sets the common factor.
+    pub fn alpha(mut self, alpha: f64) -> Self {
+        self.alpha = alpha;
+        self
+    }
+
+    /// Sets how little easy samples count.
+    pub fn gamma(mut self, gamma: f64) -> Self {
+        self.gamma = gamma;
+        self
+    }
+}
+
+impl Loss for CategoricalFocalCrossentropy {
+    named!();
+
+    fn targets(&self) -> Targets {
+        Targets::Values
+    }
+
+    fn check(&self) -> Result<()> {
+        check_smoothing(self.label_smoothing)
+    }
+
+    fn from_logits(&self) -> Option<bool> {
+        Some(self.from_logits)
+    }
+
+    fn call<'g>(&self, y_true: Node<'g>, y_pred: Node<'g>) -> Node<'g> {
+        let (y_true, y_pred) = (to_last(y_true, self.axis), to_last(y_pred, self.axis));
+        let y_true = smooth_towards_even(y_true, self.label_smoothing);
+        let p = if self.from_logits { y_pred.softmax() } else { y_pred };
+        let p = clip_probability(share(p));
+        let factor = (1.0 - p).pow(self.gamma as f32) * self.alpha as f32;
+        (factor * (-y_true * p.log())).sum(&[-1])
+    }
+}

@@ -1,0 +1,109 @@
+//! What the tests against real Keras share: reading fixtures, and comparing numbers.
+//!
+//! Not every test file uses all of it.
+#![allow(dead_code)]
+
+use std::sync::Arc;
+
+use kerros::graph::{Graph, Node, eval::evaluate};
+use kerros::{Config, ConfigReader, Entry, Registry, Result, Tensor};
+use serde_json::Value;
+
+/// One unit in the last place of 1.
+pub const EPS: f64 = f32::EPSILON as f64;
+
+/// What lies below the smallest normal `f32`: XLA on the CPU may flush it to 0, the law of
+/// Kerros keeps it.
+pub const DENORMAL: f64 = f32::MIN_POSITIVE as f64;
+
+/// A file of `fixtures/`.
+pub fn fixture(name: &str) -> Value {
+    let path = format!("{}/../../fixtures/{name}", env!("CARGO_MANIFEST_DIR"));
+    let text = std::fs::read_to_string(&path).expect("the fixtures are committed");
+    serde_json::from_str(&text).unwrap()
+}
+
+/// A number, or the text of one that JSON lacks.
+pub fn number(value: &Value) -> f64 {
+    match value.as_str() {
+        Some("inf") => f64::INFINITY,
+        Some("-inf") => f64::NEG_INFINITY,
+        Some("nan") => f64::NAN,
+        _ => value.as_f64().unwrap(),
+    }
+}
+
+/// The numbers of an array.
+pub fn numbers(array: &Value) -> Vec<f64> {
+    array["data"].as_array().unwrap().iter().map(number).collect()
+}
+
+/// An array as a tensor, `i32` where it says so.
+pub fn tensor(array: &Value) -> Tensor {
+    let dims = array["shape"].as_array().unwrap();
+    let shape: Vec<usize> = dims.iter().map(|dim| dim.as_u64().unwrap() as usize).collect();
+    let values = numbers(array);
+    match array["dtype"].as_str() {
+        Some("int32") => {
+            Tensor::new(shape, values.iter().map(|&v| v as i32).collect::<Vec<_>>()).unwrap()
+        }
+        _ => Tensor::new(shape, values.iter().map(|&v| v as f32).collect::<Vec<_>>()).unwrap(),
+    }
+}
+
+/// The object of a registry with this class name and these arguments.
+pub fn build<T: ?Sized>(registry: &Registry<T>, name: &str, config: &Value) -> Result<Arc<T>> {
+    let entry: &Entry<T> = registry.find(name)?;
+    let config: &Config = config.as_object().unwrap();
+    let mut reader = ConfigReader::new(config);
+    let built = (entry.from_config)(&mut reader);
+    reader.finish()?;
+    built
+}
+
+/// The values of nodes on the reference evaluator.
+pub fn values(graph: &Graph, nodes: &[Node<'_>], inputs: &[Tensor]) -> Vec<Vec<f64>> {
+    graph.check().unwrap();
+    let outputs = evaluate::<f32>(graph, nodes, inputs, &[]).unwrap();
+    outputs.iter().map(Tensor::to_vec_f64).collect()
+}
+
+/// The input that stands for a tensor.
+pub fn input<'g>(graph: &'g Graph, name: &str, tensor: &Tensor) -> Node<'g> {
+    graph.input(name, tensor.shape(), tensor.dtype())
+}
+
+/// Whether a number agrees with Keras's: both NaN, the same infinity, or within a bound.
+pub fn agrees(got: f64, keras: f64, bound: f64) -> bool {
+    match got.is_finite() && keras.is_finite() {
+        true => (got - keras).abs() <= bound,
+        false => got == keras || (got.is_nan() && keras.is_nan()),
+    }
+}
+
+/// Checks arrays element by element; `bound` gives the allowed difference at an index.
+#[track_caller]
+pub fn assert_close(what: &str, got: &[f64], keras: &[f64], bound: impl Fn(usize) -> f64) {
+    assert_eq!(got.len(), keras.len(), "{what}: number of elements");
+    let wrong: Vec<String> = (0..got.len())
+        .filter(|&i| !agrees(got[i], keras[i], bound(i)))
+        .map(|i| format!("[{i}] {:e}, Keras {:e}, allowed {:e}", got[i], keras[i], bound(i)))
+        .collect();
+    assert!(wrong.is_empty(), "{what}:\n  {}", wrong.join("\n  "));
+}
+
+/// Checks that a config says what Keras's `get_config` says; numbers are compared as `f32`.
+#[track_caller]
+pub fn assert_config(what: &str, got: &Config, keras: &Value, beyond: &[&str]) {
+    for (name, value) in keras.as_object().unwrap() {
+        let same = match (got.get(name), value.as_f64()) {
+            (Some(got), Some(keras)) => got.as_f64().map(|v| v as f32) == Some(keras as f32),
+            (got, _) => got == Some(value),
+        };
+        assert!(same, "{what}: `{name}` is {:?}, Keras {value}", got.get(name));
+    }
+    for name in got.keys() {
+        let known = keras.get(name).is_some() || beyond.contains(&name.as_str());
+        assert!(known, "{what}: Keras writes no `{name}`");
+    }
+}
