@@ -1,0 +1,34 @@
+use kerros_core::{Result, Shape, Tensor};
+
+use super::{Draw, Initializer, check_stddev, sample};
+use crate::optimizers::setting::described;
+
+described! {
+    /// Normally distributed: a bell around `mean`.
+    ///
+    /// # Parameters
+    /// - `mean`: the middle. Default: 0.
+    /// - `stddev`: the standard deviation, 0 or more. Default: 0.05.
+    /// - `seed`: a seed of its own instead of the model's. Default: none.
+    RandomNormal: Initializer, "a bell around a number",
+    names: &["random_normal", "normal"],
+    optional {
+        /// A seed of its own instead of the model's.
+        seed: Option<u64> = None,
+        /// The middle.
+        mean: f64 = 0.0,
+        /// The standard deviation.
+        stddev: f64 = 0.05,
+    }
+}
+
+impl Initializer for RandomNormal {
+    fn check(&self) -> Result<()> {
+        check_stddev(self.stddev)
+    }
+
+    fn initialize(&self, shape: &Shape, draw: Draw) -> Result<Tensor> {
+        self.check()?;
+        sample::normal(shape, draw.or_seed(self.seed), self.mean as f32, self.stddev as f32)
+    }
+}
