@@ -4,9 +4,9 @@ use std::ops::Range;
 
 use kerros_core::law::CONTRACTION_CHUNK;
 
-use super::pack::{Part, pack_panel, pack_rows, pack_strip};
+use super::pack::Packing;
 use super::scratch::{AlignedBuffer, Scratch};
-use super::tile::{Finish, Grid, Tile, Tiles};
+use super::tile::{Finish, Grid, Start, Tile, Tiles};
 use super::{Activation, Gemm, Matrix, Pair};
 
 /// A checked product: some rows of one [`Gemm`].
@@ -93,7 +93,10 @@ struct Blocking {
     panels: Cuts,
     /// Panels that are worked on together, so that their part of B stays in the L2 cache.
     panels_per_block: usize,
-    /// Strips that are packed together.
+    /// Positions of a chunk that are worked on together, so that a panel of B stays in the L1
+    /// cache; the chains are put aside in between.
+    piece_len: usize,
+    /// Strips that are worked on together, so that they stay in the L2 cache.
     strips_per_block: usize,
     pack_a: bool,
     pack_b: bool,
@@ -103,6 +106,9 @@ struct Blocking {
 const B_BLOCK_FLOATS: usize = 256 * 1024;
 /// Floats of A that are packed together.
 const A_BLOCK_FLOATS: usize = 96 * 1024;
+/// Positions in a piece of a chunk: 256 of 32 columns of B are 32 KiB of a 48 KiB L1 cache, and
+/// leave room for a strip of A.
+const PIECE: usize = 256;
 /// Up to this many strips, reading B in place costs less than packing it.
 const MAX_STRIPS_IN_PLACE: usize = 2;
 
@@ -128,6 +134,7 @@ impl Blocking {
             panels,
             panels_per_block: (B_BLOCK_FLOATS / panel_floats).max(1),
             strips_per_block: (A_BLOCK_FLOATS / (highest * chunk_len)).max(1),
+            piece_len: if pack_b { PIECE } else { CONTRACTION_CHUNK },
             pack_a,
             pack_b,
         }
@@ -145,7 +152,7 @@ pub(super) fn multiply<T: Tiles>(
     let blocking = Blocking::new::<T>(product);
     // Where C must keep its old numbers until the end, the sums of chunks wait elsewhere.
     let keep_apart = gemm.accumulate && product.num_chunks() > 1;
-    let Scratch { a: a_buffer, b: b_buffer, totals } = scratch;
+    let Scratch { a: a_buffer, b: b_buffer, chains, totals } = scratch;
 
     for first_panel in (0..blocking.panels.num).step_by(blocking.panels_per_block) {
         let panels = first_panel..blocking.panels.num.min(first_panel + blocking.panels_per_block);
@@ -174,7 +181,7 @@ pub(super) fn multiply<T: Tiles>(
             };
             if keep_apart && !chunk.is_last {
                 let finish = Finish { add_out: !chunk.is_first, ..Finish::default() };
-                block.run(tiles, packed, a_buffer, finish, totals, row_stride);
+                block.run(tiles, packed, a_buffer, chains, finish, totals, row_stride);
             } else {
                 let finish = Finish {
                     total: keep_apart.then_some(Grid { numbers: totals, row_stride }),
@@ -183,7 +190,7 @@ pub(super) fn multiply<T: Tiles>(
                     relu: chunk.is_last && gemm.activation == Activation::Relu,
                 };
                 let out = &mut c[columns.start..];
-                block.run(tiles, packed, a_buffer, finish, out, gemm.c_row_stride);
+                block.run(tiles, packed, a_buffer, chains, finish, out, gemm.c_row_stride);
             }
         }
     }
@@ -214,21 +221,39 @@ impl Block<'_> {
         (start..(start + width).min(self.columns.len()), width)
     }
 
+    /// Packs the panels one after the other.
     fn pack_panels<T: Tiles>(&self, tiles: T, packed: &mut [f32]) {
         let Matrix { row_stride, col_stride } = self.gemm.b;
-        if self.k == 0 {
-            return;
-        }
         for panel in self.panels.clone() {
             let (columns, width) = self.panel::<T>(panel);
-            let source = Part {
-                numbers: &self.b[columns.start * col_stride..],
-                row_stride,
-                col_stride,
-                rows: self.k,
-                cols: columns.len(),
+            let packing = Packing {
+                numbers: self.b.get(columns.start * col_stride..).unwrap_or(&[]),
+                position_stride: row_stride,
+                stride: col_stride,
+                k: self.k,
+                width: columns.len(),
+                packed_stride: width,
             };
-            pack_panel(tiles, source, &mut packed[columns.start * self.k..], width);
+            packing.pack(tiles, &mut packed[columns.start * self.k..]);
+        }
+    }
+
+    /// Packs strips one after the other.
+    fn pack_strips<T: Tiles>(&self, tiles: T, group: Range<usize>, packed: &mut [f32]) {
+        let strips = self.blocking.strips;
+        let Matrix { row_stride, col_stride } = self.gemm.a;
+        let first_row = strips.start(group.start);
+        for strip in group {
+            let rows = strips.range(strip);
+            let packing = Packing {
+                numbers: self.a.get(rows.start * row_stride..).unwrap_or(&[]),
+                position_stride: col_stride,
+                stride: row_stride,
+                k: self.k,
+                width: rows.len(),
+                packed_stride: rows.len(),
+            };
+            packing.pack(tiles, &mut packed[(rows.start - first_row) * self.k..]);
         }
     }
 
@@ -236,101 +261,82 @@ impl Block<'_> {
     fn run<T: Tiles>(
         &self,
         tiles: T,
-        packed: &[f32],
+        packed_b: &[f32],
         a_buffer: &mut AlignedBuffer,
+        chain_buffer: &mut AlignedBuffer,
         finish: Finish<'_>,
         out: &mut [f32],
         out_row_stride: usize,
     ) {
         let strips = self.blocking.strips;
+        let pieces = Cuts::new(self.k, self.blocking.piece_len);
+        let num_pieces = pieces.num.max(1);
+        let chain_row_stride = self.columns.len().next_multiple_of(T::LANES);
         for first in (0..strips.num).step_by(self.blocking.strips_per_block) {
             let group = first..strips.num.min(first + self.blocking.strips_per_block);
-            let a = if self.blocking.pack_a {
-                self.pack_strips(group.clone(), a_buffer)
-            } else {
-                StripsOfA { numbers: self.a, first_row: 0, matrix: self.gemm.a, packed: false }
-            };
-            for panel in self.panels.clone() {
-                let (columns, width) = self.panel::<T>(panel);
-                let (b, b_row_stride) = if self.blocking.pack_b {
-                    (packed.get(columns.start * self.k..), width)
-                } else {
-                    (self.b.get(columns.start..), self.gemm.b.row_stride)
-                };
-                for strip in group.clone() {
-                    let rows = strips.range(strip);
-                    let (a, a_row_stride, a_col_stride) = a.strip(&rows, self.k);
-                    let tile = Tile {
-                        rows: rows.len(),
-                        columns: columns.len(),
-                        k: self.k,
-                        a,
-                        a_row_stride,
-                        a_col_stride,
-                        b: b.unwrap_or(&[]),
-                        b_row_stride,
-                        b_padded: self.blocking.pack_b,
-                        out_row_stride,
-                        finish: finish.at(rows.start, columns.start),
+            let first_row = strips.start(group.start);
+            let num_rows = strips.start(group.end) - first_row;
+            let packed_a = a_buffer.take(if self.blocking.pack_a { num_rows * self.k } else { 0 });
+            if self.blocking.pack_a {
+                self.pack_strips(tiles, group.clone(), packed_a);
+            }
+            let chains =
+                chain_buffer.take(if num_pieces > 1 { num_rows * chain_row_stride } else { 0 });
+
+            for piece in 0..num_pieces {
+                let positions = if self.k == 0 { 0..0 } else { pieces.range(piece) };
+                let (is_first, is_last) = (piece == 0, piece + 1 == num_pieces);
+                for panel in self.panels.clone() {
+                    let (columns, width) = self.panel::<T>(panel);
+                    let (b, b_row_stride) = if self.blocking.pack_b {
+                        (packed_b.get(columns.start * self.k + positions.start * width..), width)
+                    } else {
+                        let row_stride = self.gemm.b.row_stride;
+                        (self.b.get(columns.start + positions.start * row_stride..), row_stride)
                     };
-                    tiles.tile(&tile, &mut out[rows.start * out_row_stride + columns.start..]);
+                    for strip in group.clone() {
+                        let rows = strips.range(strip);
+                        let (a, a_row_stride, a_col_stride) = if self.blocking.pack_a {
+                            let start = (rows.start - first_row) * self.k;
+                            (packed_a.get(start + positions.start * rows.len()..), 1, rows.len())
+                        } else {
+                            let Matrix { row_stride, col_stride } = self.gemm.a;
+                            let start = rows.start * row_stride + positions.start * col_stride;
+                            (self.a.get(start..), row_stride, col_stride)
+                        };
+                        let tile = Tile {
+                            rows: rows.len(),
+                            columns: columns.len(),
+                            k: positions.len(),
+                            a: a.unwrap_or(&[]),
+                            a_row_stride,
+                            a_col_stride,
+                            b: b.unwrap_or(&[]),
+                            b_row_stride,
+                            b_padded: self.blocking.pack_b,
+                            out_row_stride,
+                            start: Start::Zero,
+                            finish: Finish::default(),
+                        };
+                        let chain = (rows.start - first_row) * chain_row_stride + columns.start;
+                        if is_last {
+                            let start = if is_first {
+                                Start::Zero
+                            } else {
+                                let numbers = &chains[chain..];
+                                Start::Chains(Grid { numbers, row_stride: chain_row_stride })
+                            };
+                            let finish = finish.at(rows.start, columns.start);
+                            let out = &mut out[rows.start * out_row_stride + columns.start..];
+                            tiles.tile(&Tile { start, finish, ..tile }, out);
+                        } else {
+                            let start = if is_first { Start::Zero } else { Start::Out };
+                            let tile = Tile { start, out_row_stride: chain_row_stride, ..tile };
+                            tiles.tile(&tile, &mut chains[chain..]);
+                        }
+                    }
                 }
             }
         }
-    }
-
-    /// Packs strips of A: rows as they are where they are contiguous, else position by
-    /// position.
-    fn pack_strips<'a>(&self, group: Range<usize>, buffer: &'a mut AlignedBuffer) -> StripsOfA<'a> {
-        let strips = self.blocking.strips;
-        let Matrix { row_stride, col_stride } = self.gemm.a;
-        let first_row = strips.start(group.start);
-        let num_rows = strips.start(group.end) - first_row;
-        // Rows a multiple of 4 KiB apart would all fall into the same few cache lines.
-        let packed_stride = self.k.next_multiple_of(16) + 16;
-        let packed = buffer.take(num_rows * packed_stride);
-        if self.k > 0 {
-            for strip in group {
-                let rows = strips.range(strip);
-                let source = Part {
-                    numbers: &self.a[rows.start * row_stride..],
-                    row_stride,
-                    col_stride,
-                    rows: rows.len(),
-                    cols: self.k,
-                };
-                let row = rows.start - first_row;
-                if col_stride == 1 {
-                    pack_rows(source, &mut packed[row * packed_stride..], packed_stride);
-                } else {
-                    pack_strip(source, &mut packed[row * self.k..]);
-                }
-            }
-        }
-        let matrix = Matrix { row_stride: packed_stride, col_stride };
-        StripsOfA { numbers: packed, first_row, matrix, packed: col_stride != 1 }
-    }
-}
-
-/// Rows of A, in place or packed.
-#[derive(Clone, Copy, Debug)]
-struct StripsOfA<'a> {
-    numbers: &'a [f32],
-    first_row: usize,
-    matrix: Matrix,
-    /// Whether each strip lies position by position; otherwise as `matrix` says.
-    packed: bool,
-}
-
-impl<'a> StripsOfA<'a> {
-    /// The numbers of a strip with their row and column strides.
-    fn strip(&self, rows: &Range<usize>, k: usize) -> (&'a [f32], usize, usize) {
-        let row = rows.start - self.first_row;
-        let (start, row_stride, col_stride) = if self.packed {
-            (row * k, 1, rows.len())
-        } else {
-            (row * self.matrix.row_stride, self.matrix.row_stride, self.matrix.col_stride)
-        };
-        (self.numbers.get(start..).unwrap_or(&[]), row_stride, col_stride)
     }
 }

@@ -18,6 +18,10 @@ mod blocking;
 mod check;
 mod column;
 mod pack;
+#[cfg(target_arch = "x86_64")]
+mod pack_avx2;
+#[cfg(target_arch = "x86_64")]
+mod pack_avx512;
 mod scratch;
 mod tile;
 #[cfg(target_arch = "x86_64")]
@@ -25,10 +29,6 @@ mod tile_avx2;
 #[cfg(target_arch = "x86_64")]
 mod tile_avx512;
 mod tile_scalar;
-#[cfg(target_arch = "x86_64")]
-mod transpose_avx2;
-#[cfg(target_arch = "x86_64")]
-mod transpose_avx512;
 
 #[cfg(test)]
 mod tests;

@@ -1,6 +1,6 @@
 //! The contract between blocking and the register tiles.
 
-use super::pack::Transposed;
+use super::pack::Packing;
 
 /// One register tile of work: `rows x columns` elements of C over `k` positions.
 ///
@@ -19,7 +19,19 @@ pub(super) struct Tile<'a> {
     /// Whether each row of B may be read up to a whole number of vectors.
     pub b_padded: bool,
     pub out_row_stride: usize,
+    pub start: Start<'a>,
     pub finish: Finish<'a>,
+}
+
+/// What the chains of a tile begin with.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Start<'a> {
+    /// Zero: the chunk begins here.
+    Zero,
+    /// The output, which holds the chains of the chunk so far.
+    Out,
+    /// The chains of the chunk so far, kept apart from the output.
+    Chains(Grid<'a>),
 }
 
 /// What happens to the sums of a tile, in this order, before they are written.
@@ -69,8 +81,11 @@ pub(super) trait Tiles: Copy {
     /// Computes one tile of at most `ROWS` rows and `max_vectors(rows) * LANES` columns.
     fn tile(self, tile: &Tile<'_>, out: &mut [f32]);
 
-    /// Copies columns that are contiguous in memory into rows of a panel.
-    fn pack_transposed(self, source: Transposed<'_>, panel: &mut [f32]);
+    /// Packs numbers that are side by side in memory (`stride` is 1).
+    fn pack_adjacent(self, packing: &Packing<'_>, packed: &mut [f32]);
+
+    /// Packs numbers whose positions are adjacent in memory (`position_stride` is 1).
+    fn pack_transposed(self, packing: &Packing<'_>, packed: &mut [f32]);
 
     /// `out[i] = (add_out ? out[i] : 0) + sum over p of a[i * row_stride + p] * x[p * x_stride]`,
     /// the sum by one chain; as many rows as `out` is long, `k` positions.
@@ -112,8 +127,10 @@ impl Tile<'_> {
             assert!(extent(self.k, self.b_row_stride, width, 1) <= self.b.len());
         }
         assert!(extent(rows, self.out_row_stride, columns, 1) <= out.len());
-        if let Some(total) = self.finish.total {
-            assert!(extent(rows, total.row_stride, columns, 1) <= total.numbers.len());
+        let holds = |grid: Grid<'_>| extent(rows, grid.row_stride, columns, 1) <= grid.numbers.len();
+        assert!(self.finish.total.is_none_or(holds));
+        if let Start::Chains(chains) = self.start {
+            assert!(holds(chains));
         }
         assert!(self.finish.bias.is_none_or(|bias| columns <= bias.len()));
     }

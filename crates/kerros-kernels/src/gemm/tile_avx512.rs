@@ -1,10 +1,11 @@
 //! Tiles of 16-lane registers.
 
 use std::arch::x86_64::*;
+use std::hint::black_box;
 
-use super::pack::Transposed;
-use super::tile::{DotRows, Tile, Tiles};
-use super::transpose_avx512;
+use super::pack::Packing;
+use super::tile::{DotRows, Start, Tile, Tiles};
+use super::pack_avx512;
 use crate::{Isa, Level};
 
 /// Proof of AVX-512 and the tiles made of it.
@@ -53,14 +54,19 @@ impl Tiles for Avx512Tiles {
         unsafe { choose_tile(tile, out) }
     }
 
-    fn pack_transposed(self, source: Transposed<'_>, panel: &mut [f32]) {
+    fn pack_adjacent(self, packing: &Packing<'_>, packed: &mut [f32]) {
         // SAFETY: `Avx512Tiles` exists only where a token proved AVX-512.
-        unsafe { transpose_avx512::pack(source, panel) }
+        unsafe { pack_avx512::pack_adjacent(packing, packed) }
+    }
+
+    fn pack_transposed(self, packing: &Packing<'_>, packed: &mut [f32]) {
+        // SAFETY: `Avx512Tiles` exists only where a token proved AVX-512.
+        unsafe { pack_avx512::pack_transposed(packing, packed) }
     }
 
     fn dot_rows(self, dot: &DotRows<'_>, out: &mut [f32]) {
         // SAFETY: `Avx512Tiles` exists only where a token proved AVX-512.
-        unsafe { transpose_avx512::dot_rows(dot, out) }
+        unsafe { pack_avx512::dot_rows(dot, out) }
     }
 }
 
@@ -82,32 +88,76 @@ fn choose_tile(tile: &Tile<'_>, out: &mut [f32]) {
     )
 }
 
+/// Repeats a block for the indexes `0..$count`, at most 12, without a loop: as long as every
+/// index into the sums is a constant, the compiler keeps them in registers.
+macro_rules! unrolled {
+    ($count:expr, |$index:ident| $body:block) => {
+        unrolled!(@ $count, $index, $body, 0 1 2 3 4 5 6 7 8 9 10 11)
+    };
+    (@ $count:expr, $index:ident, $body:block, $($number:literal)*) => {$(
+        if $number < $count {
+            let $index = $number;
+            $body
+        }
+    )*};
+}
+
 /// Rows of A that share a pointer; the others are a fixed multiple of the stride away. Four
 /// pointers and one stride address twelve rows without running out of registers.
 const ROWS_PER_POINTER: usize = 3;
 
+/// How many rows of B ahead to fetch into the L1 cache: a panel's rows are often too far apart
+/// for the processor to foresee.
+const PREFETCH_STEPS: usize = 8;
+/// Tiles of fewer rows are bound by the load ports themselves.
+const PREFETCH_MIN_ROWS: usize = 5;
+
 /// A tile of `ROWS` rows and `VECTORS` registers side by side; `MASK_B` when the last vector
 /// of B may only be read in part.
 #[target_feature(enable = "avx512f")]
+#[inline(never)]
 fn sums<const ROWS: usize, const VECTORS: usize, const MASK_B: bool>(
     tile: &Tile<'_>,
     out: &mut [f32],
 ) {
     tile.check(ROWS, VECTORS, LANES, out);
     let last_mask = u16::MAX >> (VECTORS * LANES - tile.columns);
+    let mask = |v: usize| if v + 1 == VECTORS { last_mask } else { u16::MAX };
     let mut sums = [[_mm512_setzero_ps(); VECTORS]; ROWS];
+    let before = match tile.start {
+        Start::Zero => None,
+        Start::Out => Some((out.as_ptr(), tile.out_row_stride)),
+        Start::Chains(chains) => Some((chains.numbers.as_ptr(), chains.row_stride)),
+    };
+    if let Some((chains, row_stride)) = before {
+        unrolled!(ROWS, |i| {
+            unrolled!(VECTORS, |v| {
+                let from = chains.wrapping_add(i * row_stride + v * LANES);
+                // SAFETY: `Tile::check` proved `ROWS x columns` elements of the output and of
+                // the chains.
+                sums[i][v] = unsafe { _mm512_maskz_loadu_ps(mask(v), from) };
+            });
+        });
+    }
 
     let (a_row_stride, a_col_stride) = (tile.a_row_stride, tile.a_col_stride);
     let mut a_rows = [tile.a.as_ptr(); 4];
-    for (group, pointer) in a_rows.iter_mut().enumerate() {
-        *pointer = pointer.wrapping_add(group * ROWS_PER_POINTER * a_row_stride);
+    let num_pointers = ROWS.div_ceil(ROWS_PER_POINTER);
+    for (group, pointer) in a_rows[..num_pointers].iter_mut().enumerate() {
+        // The compiler must not know how the pointers relate, or it would derive one from
+        // the other at each step, with additions that compete with the multiply-adds.
+        *pointer = black_box(pointer.wrapping_add(group * ROWS_PER_POINTER * a_row_stride));
     }
     let mut b_row = tile.b.as_ptr();
     for _ in 0..tile.k {
         let mut b = [_mm512_setzero_ps(); VECTORS];
-        for (v, b) in b.iter_mut().enumerate() {
+        unrolled!(VECTORS, |v| {
             let from = b_row.wrapping_add(v * LANES);
-            *b = if MASK_B && v + 1 == VECTORS {
+            if ROWS >= PREFETCH_MIN_ROWS {
+                let ahead = from.wrapping_add(PREFETCH_STEPS * tile.b_row_stride);
+                _mm_prefetch::<_MM_HINT_T0>(ahead.cast());
+            }
+            b[v] = if MASK_B && v + 1 == VECTORS {
                 // SAFETY: `Tile::check` proved `columns` elements of each row of B.
                 unsafe { _mm512_maskz_loadu_ps(last_mask, from) }
             } else {
@@ -115,59 +165,63 @@ fn sums<const ROWS: usize, const VECTORS: usize, const MASK_B: bool>(
                 // vectors where B is padded.
                 unsafe { _mm512_loadu_ps(from) }
             };
-        }
-        for (i, sums) in sums.iter_mut().enumerate() {
-            let from =
-                a_rows[i / ROWS_PER_POINTER].wrapping_add(i % ROWS_PER_POINTER * a_row_stride);
+        });
+        unrolled!(ROWS, |i| {
+            let pointer = a_rows[i / ROWS_PER_POINTER];
+            let from = pointer.wrapping_add(i % ROWS_PER_POINTER * a_row_stride);
             // SAFETY: `Tile::check` proved `ROWS x k` elements of A.
             let a = _mm512_set1_ps(unsafe { *from });
-            for (sum, &b) in sums.iter_mut().zip(&b) {
-                *sum = _mm512_fmadd_ps(a, b, *sum);
-            }
-        }
-        for pointer in &mut a_rows {
+            unrolled!(VECTORS, |v| { sums[i][v] = _mm512_fmadd_ps(a, b[v], sums[i][v]) });
+        });
+        for pointer in &mut a_rows[..num_pointers] {
             *pointer = pointer.wrapping_add(a_col_stride);
         }
         b_row = b_row.wrapping_add(tile.b_row_stride);
     }
-    finish(tile, sums, last_mask, out);
-}
 
-/// Applies the tile's [`Finish`](super::tile::Finish) and writes the sums.
-#[target_feature(enable = "avx512f")]
-#[inline]
-fn finish<const ROWS: usize, const VECTORS: usize>(
-    tile: &Tile<'_>,
-    sums: [[__m512; VECTORS]; ROWS],
-    last_mask: __mmask16,
-    out: &mut [f32],
-) {
-    let zero = _mm512_setzero_ps();
-    let mask = |v: usize| if v + 1 == VECTORS { last_mask } else { u16::MAX };
-    for (i, sums) in sums.iter().enumerate() {
-        for (v, &sum) in sums.iter().enumerate() {
-            let mut x = sum;
-            if let Some(total) = tile.finish.total {
+    let finish = tile.finish;
+    if let Some(total) = finish.total {
+        unrolled!(ROWS, |i| {
+            unrolled!(VECTORS, |v| {
                 let from = total.numbers.as_ptr().wrapping_add(i * total.row_stride + v * LANES);
                 // SAFETY: `Tile::check` proved `ROWS x columns` elements of the total.
-                x = _mm512_add_ps(unsafe { _mm512_maskz_loadu_ps(mask(v), from) }, x);
-            }
-            let to = out.as_mut_ptr().wrapping_add(i * tile.out_row_stride + v * LANES);
-            if tile.finish.add_out {
-                // SAFETY: `Tile::check` proved `ROWS x columns` elements of the output.
-                x = _mm512_add_ps(unsafe { _mm512_maskz_loadu_ps(mask(v), to) }, x);
-            }
-            if let Some(bias) = tile.finish.bias {
-                let from = bias.as_ptr().wrapping_add(v * LANES);
-                // SAFETY: `Tile::check` proved `columns` elements of the bias.
-                x = _mm512_add_ps(x, unsafe { _mm512_maskz_loadu_ps(mask(v), from) });
-            }
-            if tile.finish.relu {
-                // Not `x <= 0`: true for NaN, which stays.
-                x = _mm512_maskz_mov_ps(_mm512_cmp_ps_mask::<_CMP_NLE_UQ>(x, zero), x);
-            }
-            // SAFETY: `Tile::check` proved `ROWS x columns` elements of the output.
-            unsafe { _mm512_mask_storeu_ps(to, mask(v), x) };
-        }
+                let total = unsafe { _mm512_maskz_loadu_ps(mask(v), from) };
+                sums[i][v] = _mm512_add_ps(total, sums[i][v]);
+            });
+        });
     }
+    if finish.add_out {
+        unrolled!(ROWS, |i| {
+            unrolled!(VECTORS, |v| {
+                let from = out.as_ptr().wrapping_add(i * tile.out_row_stride + v * LANES);
+                // SAFETY: `Tile::check` proved `ROWS x columns` elements of the output.
+                let before = unsafe { _mm512_maskz_loadu_ps(mask(v), from) };
+                sums[i][v] = _mm512_add_ps(before, sums[i][v]);
+            });
+        });
+    }
+    if let Some(bias) = finish.bias {
+        unrolled!(VECTORS, |v| {
+            let from = bias.as_ptr().wrapping_add(v * LANES);
+            // SAFETY: `Tile::check` proved `columns` elements of the bias.
+            let bias = unsafe { _mm512_maskz_loadu_ps(mask(v), from) };
+            unrolled!(ROWS, |i| { sums[i][v] = _mm512_add_ps(sums[i][v], bias) });
+        });
+    }
+    if finish.relu {
+        unrolled!(ROWS, |i| {
+            unrolled!(VECTORS, |v| {
+                // Not `x <= 0`: true for NaN, which stays.
+                let keep = _mm512_cmp_ps_mask::<_CMP_NLE_UQ>(sums[i][v], _mm512_setzero_ps());
+                sums[i][v] = _mm512_maskz_mov_ps(keep, sums[i][v]);
+            });
+        });
+    }
+    unrolled!(ROWS, |i| {
+        unrolled!(VECTORS, |v| {
+            let to = out.as_mut_ptr().wrapping_add(i * tile.out_row_stride + v * LANES);
+            // SAFETY: `Tile::check` proved `ROWS x columns` elements of the output.
+            unsafe { _mm512_mask_storeu_ps(to, mask(v), sums[i][v]) };
+        });
+    });
 }

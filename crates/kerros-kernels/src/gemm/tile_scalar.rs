@@ -1,7 +1,7 @@
 //! Tiles of single lanes: the definition, on any machine.
 
-use super::pack::Transposed;
-use super::tile::{DotRows, Tile, Tiles};
+use super::pack::Packing;
+use super::tile::{DotRows, Start, Tile, Tiles};
 
 #[derive(Clone, Copy)]
 pub(super) struct ScalarTiles;
@@ -17,6 +17,15 @@ impl Tiles for ScalarTiles {
 
     fn tile(self, tile: &Tile<'_>, out: &mut [f32]) {
         let mut sums = [[0.0f32; 4]; 4];
+        for (i, sums) in sums[..tile.rows].iter_mut().enumerate() {
+            for (j, sum) in sums[..tile.columns].iter_mut().enumerate() {
+                match tile.start {
+                    Start::Zero => {}
+                    Start::Out => *sum = out[i * tile.out_row_stride + j],
+                    Start::Chains(chains) => *sum = chains.numbers[i * chains.row_stride + j],
+                }
+            }
+        }
         for p in 0..tile.k {
             let b = &tile.b[p * tile.b_row_stride..][..tile.columns];
             for (i, sums) in sums[..tile.rows].iter_mut().enumerate() {
@@ -45,8 +54,12 @@ impl Tiles for ScalarTiles {
         }
     }
 
-    fn pack_transposed(self, source: Transposed<'_>, panel: &mut [f32]) {
-        source.pack_elements(panel);
+    fn pack_adjacent(self, packing: &Packing<'_>, packed: &mut [f32]) {
+        packing.pack_elements(packed);
+    }
+
+    fn pack_transposed(self, packing: &Packing<'_>, packed: &mut [f32]) {
+        packing.pack_elements(packed);
     }
 
     fn dot_rows(self, dot: &DotRows<'_>, out: &mut [f32]) {

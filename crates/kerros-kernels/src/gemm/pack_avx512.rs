@@ -1,12 +1,17 @@
-//! Transposing 16 x 16 numbers in registers: to pack a B that is stored transposed, and to
-//! multiply rows of A with a vector.
+//! Packing by registers: rows as they are, or 16 x 16 numbers transposed at a time; and with
+//! the same transposition, products of rows and a vector.
 
 use std::arch::x86_64::*;
 
-use super::pack::Transposed;
+use super::pack::Packing;
 use super::tile::{DotRows, extent};
 
 const LANES: usize = 16;
+
+/// A mask that admits the first `num` lanes, or all when there are fewer.
+fn first_lanes(num: usize) -> __mmask16 {
+    u16::MAX >> (LANES - num.min(LANES))
+}
 
 /// Sixteen registers of which register `p` holds element `p` of sixteen rows, one row per
 /// lane; the rows are `row_stride` apart.
@@ -74,20 +79,45 @@ fn load_transposed_at_most(
     }
 }
 
-/// Packs a part of B that is stored transposed into a panel.
+/// See [`Tiles::pack_adjacent`](super::tile::Tiles::pack_adjacent).
 #[target_feature(enable = "avx512f")]
-pub(super) fn pack(source: Transposed<'_>, panel: &mut [f32]) {
-    let Transposed { numbers, col_stride, k, columns, panel_stride } = source;
-    assert!(panel_stride.is_multiple_of(LANES));
-    for j in (0..columns).step_by(LANES) {
+pub(super) fn pack_adjacent(packing: &Packing<'_>, packed: &mut [f32]) {
+    let Packing { numbers, position_stride, stride, k, width, packed_stride } = *packing;
+    assert!(stride == 1 && width <= packed_stride);
+    assert!(extent(k, position_stride, width, 1) <= numbers.len());
+    assert!(extent(k, packed_stride, width, 1) <= packed.len());
+    for j in (0..width).step_by(LANES) {
+        let mask = first_lanes(width - j);
+        let mut from = numbers.as_ptr().wrapping_add(j);
+        let mut to = packed.as_mut_ptr().wrapping_add(j);
+        for _ in 0..k {
+            // SAFETY: the assertions above proved `k` rows of `width` numbers; the mask ends
+            // with them.
+            let row = unsafe { _mm512_maskz_loadu_ps(mask, from) };
+            // SAFETY: likewise.
+            unsafe { _mm512_mask_storeu_ps(to, mask, row) };
+            from = from.wrapping_add(position_stride);
+            to = to.wrapping_add(packed_stride);
+        }
+    }
+}
+
+/// See [`Tiles::pack_transposed`](super::tile::Tiles::pack_transposed).
+#[target_feature(enable = "avx512f")]
+pub(super) fn pack_transposed(packing: &Packing<'_>, packed: &mut [f32]) {
+    let Packing { position_stride, stride, k, width, packed_stride, .. } = *packing;
+    assert!(position_stride == 1 && extent(k, packed_stride, width, 1) <= packed.len());
+    for j in (0..width).step_by(LANES) {
+        let lanes = (width - j).min(LANES);
+        let mask = first_lanes(lanes);
         for p in (0..k).step_by(LANES) {
-            let (width, len) = ((columns - j).min(LANES), (k - p).min(LANES));
-            let part = &numbers[p + j * col_stride..];
-            let rows = load_transposed_at_most(part, col_stride, width, len);
-            for (i, &row) in rows[..len].iter().enumerate() {
-                let to: &mut [f32] = &mut panel[(p + i) * panel_stride + j..][..LANES];
-                // SAFETY: `to` is 16 elements long.
-                unsafe { _mm512_storeu_ps(to.as_mut_ptr(), row) };
+            let positions = (k - p).min(LANES);
+            let rows = load_transposed_at_most(packing.from(p, j), stride, lanes, positions);
+            for (i, &row) in rows[..positions].iter().enumerate() {
+                let to = packed.as_mut_ptr().wrapping_add((p + i) * packed_stride + j);
+                // SAFETY: the assertion above proved `k` rows of `width` numbers; the mask
+                // ends with them.
+                unsafe { _mm512_mask_storeu_ps(to, mask, row) };
             }
         }
     }
@@ -118,7 +148,7 @@ pub(super) fn dot_rows(dot: &DotRows<'_>, out: &mut [f32]) {
             }
         }
         for (&sum, out) in sums.iter().zip(out.chunks_mut(LANES)) {
-            let mask = u16::MAX >> (LANES - out.len());
+            let mask = first_lanes(out.len());
             let mut total = sum;
             if add_out {
                 // SAFETY: the mask admits the length of `out`.
