@@ -115,7 +115,8 @@ pub fn group(nodes: &[NodeData], roles: &[Role], needed: &[bool], fuse: bool) ->
         downstream.sort_unstable();
         downstream.dedup();
         // A unit can take the node in if it uses it element by element, and if nothing else
-        // that uses the node comes before that unit.
+        // that uses the node comes before that unit. A small value that is also spread over
+        // larger ones (a learning rate) is made on its own: nobody should wait for it.
         let takes = |unit: usize| {
             let direct = users[at].iter().any(|user| {
                 user.elementwise && !user.viewed && of[user.node.index()] == Some(unit)
@@ -123,8 +124,10 @@ pub fn group(nodes: &[NodeData], roles: &[Role], needed: &[bool], fuse: bool) ->
             let only_direct = users[at].iter().all(|user| {
                 of[user.node.index()] != Some(unit) || (user.elementwise && !user.viewed)
             });
+            let spread_elsewhere = downstream.len() > 1 && users[at].iter().any(|user| user.viewed);
             let head = members[unit][0];
             direct
+                && !spread_elsewhere
                 && only_direct
                 && roles[head.index()] == Role::Elementwise
                 && nodes[head.index()].ty.shape.num_elements() == len
