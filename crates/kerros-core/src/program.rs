@@ -93,6 +93,13 @@ pub enum Binary {
     Or,
 }
 
+/// 1 where a mask holds, else 0. A function rather than a closure: only functions can be
+/// sure to be inlined where the instruction set is known.
+#[inline(always)]
+fn truth<V: Lanes>(mask: V::Mask) -> V {
+    V::select(mask, V::splat(1.0), V::splat(0.0))
+}
+
 impl Unary {
     /// Every unary function: for names, parsing and generic tests.
     pub const ALL: [Unary; 23] = [
@@ -154,7 +161,6 @@ impl Unary {
     /// [`Unary::apply_int`].
     #[inline(always)]
     pub fn apply<V: Lanes>(self, x: V) -> V {
-        let one_where = |mask| V::select(mask, V::splat(1.0), V::splat(0.0));
         match self {
             Unary::Neg => x.xor(V::splat_bits(0x8000_0000)),
             Unary::Abs => x.and(V::splat_bits(0x7fff_ffff)),
@@ -177,9 +183,9 @@ impl Unary {
             Unary::Floor => x.floor(),
             Unary::Ceil => x.ceil(),
             Unary::Round => x.round(),
-            Unary::IsNan => one_where(x.is_nan()),
+            Unary::IsNan => truth::<V>(x.is_nan()),
             Unary::IsFinite => {
-                one_where(x.and(V::splat_bits(0x7fff_ffff)).lt(V::splat(f32::INFINITY)))
+                truth::<V>(x.and(V::splat_bits(0x7fff_ffff)).lt(V::splat(f32::INFINITY)))
             }
             Unary::Not => V::splat(1.0).sub(x),
             Unary::UnitFloat => x.shr::<8>().int_to_float().mul(V::splat(1.0 / 16_777_216.0)),
@@ -246,7 +252,6 @@ impl Binary {
     /// Applies the function to float lanes (and truth values).
     #[inline(always)]
     pub fn apply<V: Lanes>(self, a: V, b: V) -> V {
-        let one_where = |mask| V::select(mask, V::splat(1.0), V::splat(0.0));
         match self {
             Binary::Add => a.add(b),
             Binary::Sub => a.sub(b),
@@ -256,10 +261,10 @@ impl Binary {
             // `max_or_other` gives `b` when either is NaN: put back a NaN `a`.
             Binary::Max => V::select(a.is_nan(), a, a.max_or_other(b)),
             Binary::Min => V::select(a.is_nan(), a, a.min_or_other(b)),
-            Binary::Eq => one_where(a.eq(b)),
+            Binary::Eq => truth::<V>(a.eq(b)),
             Binary::Ne => V::select(a.eq(b), V::splat(0.0), V::splat(1.0)),
-            Binary::Lt => one_where(a.lt(b)),
-            Binary::Le => one_where(a.le(b)),
+            Binary::Lt => truth::<V>(a.lt(b)),
+            Binary::Le => truth::<V>(a.le(b)),
             Binary::And => a.mul(b),
             Binary::Or => a.max_or_other(b),
         }

@@ -258,8 +258,19 @@ impl Tensor {
     /// # Errors
     /// As [`Tensor::take_rows`].
     pub fn slice_rows(&self, range: std::ops::Range<usize>) -> Result<Self> {
-        let rows: Vec<u32> = range.map(|row| row as u32).collect();
-        self.take_rows(&rows)
+        let num_rows = self.shape.first().copied().unwrap_or(0);
+        if range.start > range.end || range.end > num_rows {
+            return Err(Error::new(
+                ErrorKind::Argument,
+                format!("rows {}..{} of a tensor of shape {}", range.start, range.end, self.shape),
+            ));
+        }
+        let dims = std::iter::once(range.len()).chain(self.shape[1..].iter().copied());
+        let mut out = Tensor::zeros(dims.collect::<Shape>(), self.dtype);
+        let row_bytes = self.row_bytes();
+        out.bytes_mut()
+            .copy_from_slice(&self.bytes()[range.start * row_bytes..range.end * row_bytes]);
+        Ok(out)
     }
 }
 

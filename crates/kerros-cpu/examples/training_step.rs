@@ -5,7 +5,7 @@
 
 use std::time::Instant;
 
-use kerros_core::{DType, Result, Tensor};
+use kerros_core::{DType, Result};
 use kerros_cpu::{Cpu, CpuOptions};
 use kerros_graph::ops::LinearActivation;
 use kerros_graph::{Graph, Node, StateId, Type, grad};
@@ -37,7 +37,8 @@ fn main() -> Result<()> {
     for ty in &types {
         let id = store.declare(ty);
         // Weights start small, everything else at 0.
-        let range = if ty.shape.ndim() == 2 && (id.0 as usize) < 2 * sizes.len() - 2 { 0.05 } else { 0.0 };
+        let range =
+            if ty.shape.ndim() == 2 && (id.0 as usize) < 2 * sizes.len() - 2 { 0.05 } else { 0.0 };
         store.write(id, &draw.tensor(ty, (-range, range)))?;
     }
     let rows = 20_000.max(8 * batch);
@@ -48,16 +49,17 @@ fn main() -> Result<()> {
         _ => draw.tensor(&Type::new(DType::I32, [rows]), (0.0, classes as f64)),
     };
     let order: Vec<u32> = kerros_core::Philox::new(5).permutation(0, 0, rows);
-    let mut run = |executable: &mut Box<dyn kerros_plan::Executable>, steps: usize| -> Result<f64> {
-        let begun = Instant::now();
-        for step in 0..steps {
-            let start = step * batch % (rows - batch);
-            let rows = &order[start..start + batch];
-            let feeds = [Feed::Rows { tensor: &x, rows }, Feed::Rows { tensor: &y, rows }];
-            executable.run(store.as_mut(), &feeds)?;
-        }
-        Ok(begun.elapsed().as_secs_f64() / steps as f64)
-    };
+    let mut run =
+        |executable: &mut Box<dyn kerros_plan::Executable>, steps: usize| -> Result<f64> {
+            let begun = Instant::now();
+            for step in 0..steps {
+                let start = step * batch % (rows - batch);
+                let rows = &order[start..start + batch];
+                let feeds = [Feed::Rows { tensor: &x, rows }, Feed::Rows { tensor: &y, rows }];
+                executable.run(store.as_mut(), &feeds)?;
+            }
+            Ok(begun.elapsed().as_secs_f64() / steps as f64)
+        };
     run(&mut executable, steps / 10 + 1)?;
     let mut seconds: Vec<f64> =
         (0..7).map(|_| run(&mut executable, steps / 4)).collect::<Result<_>>()?;
