@@ -10,6 +10,9 @@ loss! {
     ///
     /// # Shape
     /// `y_true, y_pred: [batch, .., n] -> [batch, ..]`
+    ///
+    /// # Gradient
+    /// 0 for predictions outside of the range, half of the slope at exactly 1, as JAX.
     KLDivergence {}
     name: "kl_divergence",
     names: &["kld", "kl_divergence", "kullback_leibler_divergence"],
@@ -24,7 +27,8 @@ impl Loss for KLDivergence {
     }
 
     fn call<'g>(&self, y_true: Node<'g>, y_pred: Node<'g>) -> Node<'g> {
-        let (p, q) = (y_true.clip(EPSILON, 1.0), y_pred.clip(EPSILON, 1.0));
+        let clip = |y: Node<'g>| y.maximum(EPSILON).minimum(1.0);
+        let (p, q) = (clip(y_true), clip(y_pred));
         (p * (p / q).log()).sum(&[-1])
     }
 }

@@ -75,10 +75,10 @@ pub fn input<'g>(graph: &'g Graph, name: &str, tensor: &Tensor) -> Node<'g> {
 
 /// Whether a number agrees with Keras's: both NaN, the same infinity, or within a bound.
 pub fn agrees(got: f64, keras: f64, bound: f64) -> bool {
-    match got.is_finite() && keras.is_finite() {
-        true => (got - keras).abs() <= bound,
-        false => got == keras || (got.is_nan() && keras.is_nan()),
+    if got.is_finite() && keras.is_finite() {
+        return got == keras || (got - keras).abs() <= bound;
     }
+    got == keras || (got.is_nan() && keras.is_nan())
 }
 
 /// Checks arrays element by element; `bound` gives the allowed difference at an index.
