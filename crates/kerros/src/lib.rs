@@ -3,15 +3,24 @@
 #![forbid(unsafe_code)]
 
 pub mod activations;
+pub mod callbacks;
+pub mod device;
 pub mod initializers;
 pub mod layers;
 pub mod losses;
 pub mod metrics;
+pub mod model;
 pub mod object;
 pub mod optimizers;
 pub mod regularizers;
 pub mod schedules;
+pub mod trainer;
 
 pub use kerros_core::{DType, Error, ErrorKind, Result, Shape, Tensor};
+pub use kerros_data as data;
 pub use kerros_graph as graph;
+pub use kerros_plan as plan;
+pub use device::{default_device, set_default_device};
+pub use model::{Model, Sequential, set_random_seed};
 pub use object::{Choice, Config, ConfigReader, Described, Entry, Registry};
+pub use trainer::{Compile, Evaluate, Fit, History, Metrics, Verbose};

@@ -3,30 +3,52 @@
 use std::cell::RefCell;
 use std::sync::Arc;
 
-use kerros_core::{Origin, Result, Shape};
+use kerros_core::{DType, Result, Shape, Tensor};
 use kerros_graph::Node;
 
 use crate::initializers::Initializer;
 use crate::object::{Described, Entry, Registry, family};
 use crate::regularizers::Regularizer;
 
-/// What every layer has: a name, whether it learns, and where the user made it.
-#[derive(Clone, Debug)]
-pub struct Options {
-    /// The name; made from the class when absent (`dense`, `dense_1` ...).
-    pub name: Option<String>,
-    /// Whether its weights are trained.
-    pub trainable: bool,
-    /// Where the user made it.
-    pub origin: Origin,
-}
+mod activation;
+mod dense;
+mod dropout;
+mod elu;
+mod flatten;
+mod identity;
+mod input_layer;
+mod leaky_relu;
+mod normalization;
+pub mod options;
+mod prelu;
+mod relu;
+mod rescaling;
+mod reshape;
+mod softmax;
 
-impl Options {
-    /// The options of a layer made by the caller's caller.
-    #[track_caller]
-    pub fn here() -> Self {
-        Options { name: None, trainable: true, origin: Origin::here() }
-    }
+pub use activation::Activation;
+pub use dense::Dense;
+pub use dropout::Dropout;
+pub use elu::ELU;
+pub use flatten::Flatten;
+pub use identity::Identity;
+pub use input_layer::InputLayer;
+pub use leaky_relu::LeakyReLU;
+pub use normalization::Normalization;
+pub use options::Options;
+pub use prelu::PReLU;
+pub use relu::ReLU;
+pub use rescaling::{Numbers, Rescaling};
+pub use reshape::Reshape;
+pub use softmax::Softmax;
+
+/// How a weight starts.
+#[derive(Clone, Debug)]
+pub enum Start {
+    /// Drawn or filled by an initializer: `f32`.
+    Initializer(Arc<dyn Initializer>),
+    /// These values; their dtype is the weight's.
+    Value(Tensor),
 }
 
 /// A weight that a layer asks for.
@@ -34,14 +56,50 @@ impl Options {
 pub struct Weight {
     /// Keras's name for it, such as `"kernel"`.
     pub name: &'static str,
-    /// Its shape; `f32`.
+    /// Its shape.
     pub shape: Shape,
     /// How it starts.
-    pub initializer: Arc<dyn Initializer>,
+    pub start: Start,
     /// A penalty that joins the loss.
     pub regularizer: Option<Arc<dyn Regularizer>>,
     /// Whether the optimizer moves it.
     pub trainable: bool,
+}
+
+impl Weight {
+    /// A trained weight without penalty.
+    pub fn new(
+        name: &'static str,
+        shape: impl Into<Shape>,
+        initializer: Arc<dyn Initializer>,
+    ) -> Self {
+        Weight {
+            name,
+            shape: shape.into(),
+            start: Start::Initializer(initializer),
+            regularizer: None,
+            trainable: true,
+        }
+    }
+
+    /// A weight that no optimizer moves, starting at these values.
+    pub fn fixed(name: &'static str, value: Tensor) -> Self {
+        Weight {
+            name,
+            shape: value.shape().clone(),
+            start: Start::Value(value),
+            regularizer: None,
+            trainable: false,
+        }
+    }
+
+    /// The element type: `f32`, or that of the given start value.
+    pub fn dtype(&self) -> DType {
+        match &self.start {
+            Start::Initializer(_) => DType::F32,
+            Start::Value(value) => value.dtype(),
+        }
+    }
 }
 
 /// What a layer is given when it is applied.
@@ -63,6 +121,13 @@ pub struct Call<'a, 'g> {
 pub trait Layer: Described {
     /// Name, trainability and origin.
     fn options(&self) -> &Options;
+    /// Checks what is known before any shape is: names of activations, ranges of numbers.
+    ///
+    /// # Errors
+    /// The first setting that cannot be.
+    fn check(&self) -> Result<()> {
+        Ok(())
+    }
     /// The weights for inputs of this shape, which is without the batch axis.
     ///
     /// # Errors
@@ -73,12 +138,32 @@ pub trait Layer: Described {
     /// # Errors
     /// An input that the layer cannot take.
     fn call<'g>(&self, x: Node<'g>, call: &Call<'_, 'g>) -> Result<Node<'g>>;
+    /// The shape of its input, without the batch axis, where the layer itself fixes it
+    /// ([`InputLayer`]).
+    fn input_shape(&self) -> Option<&Shape> {
+        None
+    }
 }
 
 /// All layers.
 pub static REGISTRY: Registry<dyn Layer> =
     Registry { noun: "layer", module: "keras.layers", entries: ENTRIES };
 
-static ENTRIES: &[Entry<dyn Layer>] = &[];
+static ENTRIES: &[Entry<dyn Layer>] = &[
+    input_layer::ENTRY,
+    dense::ENTRY,
+    activation::ENTRY,
+    relu::ENTRY,
+    leaky_relu::ENTRY,
+    elu::ENTRY,
+    prelu::ENTRY,
+    softmax::ENTRY,
+    dropout::ENTRY,
+    flatten::ENTRY,
+    reshape::ENTRY,
+    rescaling::ENTRY,
+    normalization::ENTRY,
+    identity::ENTRY,
+];
 
 family!(Layer, REGISTRY);

@@ -1,0 +1,169 @@
+use kerros_core::{Result, Tensor};
+
+use super::Callback;
+use super::monitor::{Direction, Monitor};
+use crate::trainer::{Metrics, Training};
+
+/// Stops when a number has not become better for some epochs.
+///
+/// With `restore_best_weights` the weights of the best epoch are put back however training
+/// ended: by this callback, by another, at the last epoch, or by an error.
+///
+/// # Parameters
+/// - `monitor`: the number to watch. Default: `val_loss`.
+/// - `min_delta`: smaller changes are none. Default: 0.
+/// - `patience`: how many epochs without improvement are borne. Default: 0.
+/// - `direction`: Keras's `mode`. Default: by the name.
+/// - `baseline`: a value that must be beaten. Default: none.
+/// - `restore_best_weights`: default `false`.
+/// - `start_from_epoch`: epochs to wait before watching. Default: 0.
+///
+/// # Example
+/// ```
+/// use kerros::Fit;
+/// use kerros::callbacks::EarlyStopping;
+/// let mut stop = EarlyStopping::new().patience(3).restore_best_weights(true);
+/// let fit = Fit::epochs(100).validation_split(0.2).callback(&mut stop);
+/// # drop(fit);
+/// assert_eq!(stop.stopped_epoch(), None);
+/// ```
+#[derive(Clone, Debug)]
+pub struct EarlyStopping {
+    monitor: Monitor,
+    patience: usize,
+    baseline: Option<f64>,
+    restore_best_weights: bool,
+    start_from_epoch: usize,
+    wait: usize,
+    best: Option<f64>,
+    best_epoch: usize,
+    best_weights: Option<Vec<Tensor>>,
+    stopped_epoch: Option<usize>,
+}
+
+impl EarlyStopping {
+    /// Watches `val_loss` without patience.
+    #[allow(clippy::new_without_default)]
+    pub fn new() -> Self {
+        EarlyStopping {
+            monitor: Monitor::new("val_loss", 0.0),
+            patience: 0,
+            baseline: None,
+            restore_best_weights: false,
+            start_from_epoch: 0,
+            wait: 0,
+            best: None,
+            best_epoch: 0,
+            best_weights: None,
+            stopped_epoch: None,
+        }
+    }
+
+    /// Sets the number to watch.
+    pub fn monitor(mut self, name: impl Into<String>) -> Self {
+        self.monitor.name = name.into();
+        self
+    }
+
+    /// Sets what change is none.
+    pub fn min_delta(mut self, min_delta: f64) -> Self {
+        self.monitor.min_delta = min_delta;
+        self
+    }
+
+    /// Sets how many epochs without improvement are borne.
+    pub fn patience(mut self, epochs: usize) -> Self {
+        self.patience = epochs;
+        self
+    }
+
+    /// Sets what counts as better.
+    pub fn direction(mut self, direction: Direction) -> Self {
+        self.monitor.direction = direction;
+        self
+    }
+
+    /// Sets a value that must be beaten.
+    pub fn baseline(mut self, baseline: f64) -> Self {
+        self.baseline = Some(baseline);
+        self
+    }
+
+    /// Sets whether the weights of the best epoch are put back at the end.
+    pub fn restore_best_weights(mut self, restore: bool) -> Self {
+        self.restore_best_weights = restore;
+        self
+    }
+
+    /// Sets how many epochs pass before watching begins.
+    pub fn start_from_epoch(mut self, epoch: usize) -> Self {
+        self.start_from_epoch = epoch;
+        self
+    }
+
+    /// The epoch after which it stopped the run, if it did.
+    pub fn stopped_epoch(&self) -> Option<usize> {
+        self.stopped_epoch
+    }
+
+    /// The epoch of the best value.
+    pub fn best_epoch(&self) -> usize {
+        self.best_epoch
+    }
+
+    /// The best value.
+    pub fn best(&self) -> Option<f64> {
+        self.best
+    }
+}
+
+impl Callback for EarlyStopping {
+    fn on_train_begin(&mut self, training: &mut Training<'_>) -> Result<()> {
+        self.wait = 0;
+        self.best = None;
+        self.best_epoch = 0;
+        self.best_weights = None;
+        self.stopped_epoch = None;
+        self.monitor.settle(training)
+    }
+
+    fn on_epoch_end(
+        &mut self,
+        training: &mut Training<'_>,
+        epoch: usize,
+        logs: &mut Metrics,
+    ) -> Result<()> {
+        let Some(value) = self.monitor.value(training, logs) else { return Ok(()) };
+        if epoch < self.start_from_epoch {
+            return Ok(());
+        }
+        if self.restore_best_weights && self.best_weights.is_none() {
+            self.best_weights = Some(training.get_weights()?);
+            self.best_epoch = epoch;
+        }
+        self.wait += 1;
+        if self.monitor.is_better(value, self.best) {
+            self.best = Some(value);
+            self.best_epoch = epoch;
+            if self.restore_best_weights {
+                self.best_weights = Some(training.get_weights()?);
+            }
+            if self.monitor.is_better(value, self.baseline) {
+                self.wait = 0;
+            }
+            return Ok(());
+        }
+        if self.wait >= self.patience && epoch > 0 {
+            self.stopped_epoch = Some(epoch);
+            training.stop();
+        }
+        Ok(())
+    }
+
+    fn on_train_end(&mut self, training: &mut Training<'_>) -> Result<()> {
+        match self.best_weights.take() {
+            Some(weights) => training.set_weights(&weights),
+            None => Ok(()),
+        }
+    }
+}

@@ -1,0 +1,21 @@
+//! Which device models run on.
+
+use std::sync::{Arc, LazyLock, RwLock};
+
+use kerros_plan::{Device, Reference};
+
+/// The device of every model that is not given another: the one line to change when there is a
+/// faster one.
+static DEFAULT: LazyLock<RwLock<Arc<dyn Device>>> =
+    LazyLock::new(|| RwLock::new(Arc::new(Reference)));
+
+/// The device on which models run that are not given another.
+pub fn default_device() -> Arc<dyn Device> {
+    // A panic elsewhere cannot leave an `Arc` half written, so a poisoned lock is still good.
+    DEFAULT.read().unwrap_or_else(|poisoned| poisoned.into_inner()).clone()
+}
+
+/// Sets the device for models that are made from here on.
+pub fn set_default_device(device: impl Device + 'static) {
+    *DEFAULT.write().unwrap_or_else(|poisoned| poisoned.into_inner()) = Arc::new(device);
+}

@@ -1,0 +1,89 @@
+use std::sync::Arc;
+
+use kerros_core::{Result, Shape};
+use kerros_graph::Node;
+use serde_json::{Value, json};
+
+use super::options::layer_methods;
+use super::{Call, Layer, Options, Weight};
+use crate::activations;
+use crate::object::{Choice, Config, ConfigReader, Described, Entry, Family};
+
+/// `y = activation(x)`: an activation function as a layer of its own.
+///
+/// # Shape
+/// `x: [batch, ..] -> [batch, ..]`
+///
+/// # Parameters
+/// - `activation`: the function or its name.
+#[derive(Clone, Debug)]
+pub struct Activation {
+    options: Options,
+    activation: Choice<dyn activations::Activation>,
+}
+
+layer_methods!(Activation);
+
+impl Activation {
+    /// A layer that applies this function.
+    #[track_caller]
+    pub fn new(activation: impl Into<Choice<dyn activations::Activation>>) -> Self {
+        Activation { options: Options::here(), activation: activation.into() }
+    }
+}
+
+impl Described for Activation {
+    fn class_name(&self) -> &'static str {
+        "Activation"
+    }
+
+    fn config(&self) -> Config {
+        let mut config = self.options.config();
+        config.insert("activation".into(), serialize_activation(&self.activation));
+        config
+    }
+}
+
+impl Layer for Activation {
+    fn options(&self) -> &Options {
+        &self.options
+    }
+
+    fn check(&self) -> Result<()> {
+        self.activation.resolve().map(|_| ())
+    }
+
+    fn weights(&self, _input: &Shape) -> Result<Vec<Weight>> {
+        Ok(Vec::new())
+    }
+
+    fn call<'g>(&self, x: Node<'g>, _call: &Call<'_, 'g>) -> Result<Node<'g>> {
+        Ok(self.activation.resolve()?.call(x))
+    }
+}
+
+/// An activation as Keras writes it: its bare name where it has no arguments.
+pub(super) fn serialize_activation(choice: &Choice<dyn activations::Activation>) -> Value {
+    match choice.resolve() {
+        Ok(activation) if activation.config().is_empty() => json!(activation.name()),
+        Ok(activation) => <dyn activations::Activation>::registry().serialize(&*activation),
+        Err(_) => choice.serialize(),
+    }
+}
+
+pub(super) const ENTRY: Entry<dyn Layer> = Entry {
+    class_name: "Activation",
+    names: &[],
+    summary: "an activation function as a layer",
+    from_config,
+};
+
+fn from_config(reader: &mut ConfigReader<'_>) -> Result<Arc<dyn Layer>> {
+    let options = Options::read(reader)?;
+    let activation = reader.object::<dyn activations::Activation>("activation")?;
+    if activation.is_none() {
+        reader.refuse("`activation` is missing");
+    }
+    let activation = activation.map_or(Choice::from("linear"), Choice::Object);
+    Ok(Arc::new(Activation { options, activation }))
+}

@@ -1,0 +1,213 @@
+use std::sync::Arc;
+
+use kerros_core::{Error, ErrorKind, Result, Shape};
+use kerros_graph::Node;
+use kerros_graph::ops::LinearActivation;
+use serde_json::json;
+
+use super::activation::serialize_activation;
+use super::options::{layer_methods, refuse_given, resolve_regularizer, serialize_regularizer};
+use super::{Call, Layer, Options, Weight};
+use crate::activations::Activation;
+use crate::initializers::Initializer;
+use crate::object::{Choice, Config, ConfigReader, Described, Entry};
+use crate::regularizers::Regularizer;
+
+/// `y = activation(x · kernel + bias)`.
+///
+/// The layer in which every unit sees every input: the plain neuron, weight and bias of the
+/// textbook.
+///
+/// # Shape
+/// `x: [batch, .., in] -> [batch, .., units]`; `kernel: [in, units]`, `bias: [units]`.
+///
+/// # Parameters
+/// - `units`: how many numbers come out, at least 1.
+/// - `activation`: what follows the sums. Default: `linear`, nothing.
+/// - `use_bias`: whether to add a bias. Default: `true`.
+/// - `kernel_initializer`: default `glorot_uniform`; `bias_initializer`: default `zeros`.
+/// - `kernel_regularizer`, `bias_regularizer`: penalties that join the loss. Default: none.
+///
+/// # Example
+/// ```
+/// use kerros::layers::Dense;
+/// use kerros::object::Described;
+/// let layer = Dense::new(64).use_bias(false).name("hidden");
+/// assert_eq!(layer.config()["units"], 64);
+/// ```
+#[derive(Clone, Debug)]
+pub struct Dense {
+    options: Options,
+    units: usize,
+    activation: Choice<dyn Activation>,
+    use_bias: bool,
+    kernel_initializer: Choice<dyn Initializer>,
+    bias_initializer: Choice<dyn Initializer>,
+    kernel_regularizer: Option<Choice<dyn Regularizer>>,
+    bias_regularizer: Option<Choice<dyn Regularizer>>,
+}
+
+layer_methods!(Dense);
+
+impl Dense {
+    /// A layer of this many units.
+    #[track_caller]
+    pub fn new(units: usize) -> Self {
+        Dense {
+            options: Options::here(),
+            units,
+            activation: "linear".into(),
+            use_bias: true,
+            kernel_initializer: "glorot_uniform".into(),
+            bias_initializer: "zeros".into(),
+            kernel_regularizer: None,
+            bias_regularizer: None,
+        }
+    }
+
+    /// Sets what follows the sums.
+    pub fn activation(mut self, activation: impl Into<Choice<dyn Activation>>) -> Self {
+        self.activation = activation.into();
+        self
+    }
+
+    /// Sets whether to add a bias.
+    pub fn use_bias(mut self, use_bias: bool) -> Self {
+        self.use_bias = use_bias;
+        self
+    }
+
+    /// Sets how the kernel starts.
+    pub fn kernel_initializer(mut self, start: impl Into<Choice<dyn Initializer>>) -> Self {
+        self.kernel_initializer = start.into();
+        self
+    }
+
+    /// Sets how the bias starts.
+    pub fn bias_initializer(mut self, start: impl Into<Choice<dyn Initializer>>) -> Self {
+        self.bias_initializer = start.into();
+        self
+    }
+
+    /// Sets a penalty on the kernel.
+    pub fn kernel_regularizer(mut self, penalty: impl Into<Choice<dyn Regularizer>>) -> Self {
+        self.kernel_regularizer = Some(penalty.into());
+        self
+    }
+
+    /// Sets a penalty on the bias.
+    pub fn bias_regularizer(mut self, penalty: impl Into<Choice<dyn Regularizer>>) -> Self {
+        self.bias_regularizer = Some(penalty.into());
+        self
+    }
+}
+
+impl Described for Dense {
+    fn class_name(&self) -> &'static str {
+        "Dense"
+    }
+
+    fn config(&self) -> Config {
+        let mut config = self.options.config();
+        config.insert("units".into(), json!(self.units));
+        config.insert("activation".into(), serialize_activation(&self.activation));
+        config.insert("use_bias".into(), json!(self.use_bias));
+        config.insert("kernel_initializer".into(), self.kernel_initializer.serialize());
+        config.insert("bias_initializer".into(), self.bias_initializer.serialize());
+        let regularizer = serialize_regularizer;
+        config.insert("kernel_regularizer".into(), regularizer(&self.kernel_regularizer));
+        config.insert("bias_regularizer".into(), regularizer(&self.bias_regularizer));
+        config.insert("kernel_constraint".into(), json!(null));
+        config.insert("bias_constraint".into(), json!(null));
+        config.insert("quantization_config".into(), json!(null));
+        config
+    }
+}
+
+impl Layer for Dense {
+    fn options(&self) -> &Options {
+        &self.options
+    }
+
+    fn check(&self) -> Result<()> {
+        if self.units == 0 {
+            return Err(Error::new(ErrorKind::Argument, "a Dense layer of 0 units")
+                .expected("at least 1 unit"));
+        }
+        self.activation.resolve()?;
+        self.kernel_initializer.resolve()?;
+        self.bias_initializer.resolve()?;
+        resolve_regularizer(&self.kernel_regularizer)?;
+        resolve_regularizer(&self.bias_regularizer)?;
+        Ok(())
+    }
+
+    fn weights(&self, input: &Shape) -> Result<Vec<Weight>> {
+        let Some(&inputs) = input.dims().last() else {
+            return Err(Error::new(ErrorKind::Shape, "each input row is a single number")
+                .expected("rows of at least one axis: [batch, .., in]")
+                .hint("give inputs of shape [rows, 1]: `x.reshape([rows, 1])`"));
+        };
+        let kernel =
+            Weight::new("kernel", [inputs, self.units], self.kernel_initializer.resolve()?);
+        let regularizer = resolve_regularizer(&self.kernel_regularizer)?;
+        let mut weights = vec![Weight { regularizer, ..kernel }];
+        if self.use_bias {
+            let bias = Weight::new("bias", [self.units], self.bias_initializer.resolve()?);
+            let regularizer = resolve_regularizer(&self.bias_regularizer)?;
+            weights.push(Weight { regularizer, ..bias });
+        }
+        Ok(weights)
+    }
+
+    fn call<'g>(&self, x: Node<'g>, call: &Call<'_, 'g>) -> Result<Node<'g>> {
+        let activation = self.activation.resolve()?;
+        // ReLU joins the matrix product's kernel; its derivative needs no more than the output.
+        let fused = match activation.is_relu() {
+            true => LinearActivation::Relu,
+            false => LinearActivation::Identity,
+        };
+        let bias = self.use_bias.then(|| call.weights[1]);
+        let y = x.linear(call.weights[0], bias, fused);
+        Ok(match activation.is_relu() || activation.is_linear() {
+            true => y,
+            false => activation.call(y),
+        })
+    }
+}
+
+pub(super) const ENTRY: Entry<dyn Layer> = Entry {
+    class_name: "Dense",
+    names: &[],
+    summary: "y = activation(x · kernel + bias)",
+    from_config,
+};
+
+fn from_config(reader: &mut ConfigReader<'_>) -> Result<Arc<dyn Layer>> {
+    let mut layer = Dense { options: Options::read(reader)?, ..Dense::new(0) };
+    match reader.maybe_usize("units") {
+        Some(units) => layer.units = units,
+        None => reader.refuse("`units` is missing"),
+    }
+    if let Some(activation) = reader.object::<dyn Activation>("activation")? {
+        layer.activation = activation.into();
+    }
+    layer.use_bias = reader.bool("use_bias", true);
+    if let Some(start) = reader.object::<dyn Initializer>("kernel_initializer")? {
+        layer.kernel_initializer = start.into();
+    }
+    if let Some(start) = reader.object::<dyn Initializer>("bias_initializer")? {
+        layer.bias_initializer = start.into();
+    }
+    let mut regularizer =
+        |name| reader.object::<dyn Regularizer>(name).map(|r| r.map(Choice::from));
+    layer.kernel_regularizer = regularizer("kernel_regularizer")?;
+    layer.bias_regularizer = regularizer("bias_regularizer")?;
+    refuse_given(
+        reader,
+        &["kernel_constraint", "bias_constraint", "quantization_config", "lora_rank"],
+    );
+    reader.ignore(&["lora_alpha"]);
+    layer.check()?;
+    Ok(Arc::new(layer))
+}

@@ -1,0 +1,84 @@
+use std::sync::Arc;
+
+use kerros_core::{Result, Shape};
+use kerros_graph::Node;
+use serde_json::json;
+
+use super::options::{layer_methods, maybe_f64};
+use super::{Call, Layer, Options, Weight};
+use crate::object::{Config, ConfigReader, Described, Entry};
+
+/// `x` where `x > 0`, `alpha * (e^x - 1)` else.
+///
+/// # Shape
+/// `x: [batch, ..] -> [batch, ..]`
+///
+/// # Parameters
+/// - `alpha`: minus the limit towards minus infinity. Default: 1.
+///
+/// # Source
+/// Clevert, Unterthiner, Hochreiter: "Fast and accurate deep network learning by exponential
+/// linear units", arXiv 1511.07289.
+#[derive(Clone, Debug)]
+pub struct ELU {
+    options: Options,
+    alpha: f64,
+}
+
+layer_methods!(ELU);
+
+impl ELU {
+    /// With `alpha` 1.
+    #[track_caller]
+    #[allow(clippy::new_without_default)]
+    pub fn new() -> Self {
+        ELU { options: Options::here(), alpha: 1.0 }
+    }
+
+    /// Sets minus the limit towards minus infinity.
+    pub fn alpha(mut self, alpha: f64) -> Self {
+        self.alpha = alpha;
+        self
+    }
+}
+
+impl Described for ELU {
+    fn class_name(&self) -> &'static str {
+        "ELU"
+    }
+
+    fn config(&self) -> Config {
+        let mut config = self.options.config();
+        config.insert("alpha".into(), json!(self.alpha));
+        config
+    }
+}
+
+impl Layer for ELU {
+    fn options(&self) -> &Options {
+        &self.options
+    }
+
+    fn weights(&self, _input: &Shape) -> Result<Vec<Weight>> {
+        Ok(Vec::new())
+    }
+
+    fn call<'g>(&self, x: Node<'g>, _call: &Call<'_, 'g>) -> Result<Node<'g>> {
+        let positive = x.greater(0.0);
+        // The branch that is not taken sees 0, so that no infinity enters the derivative.
+        let below = positive.select(0.0, x).expm1() * self.alpha as f32;
+        Ok(positive.select(x, below))
+    }
+}
+
+pub(super) const ENTRY: Entry<dyn Layer> = Entry {
+    class_name: "ELU",
+    names: &[],
+    summary: "x where x > 0, alpha * (e^x - 1) else",
+    from_config,
+};
+
+fn from_config(reader: &mut ConfigReader<'_>) -> Result<Arc<dyn Layer>> {
+    let options = Options::read(reader)?;
+    Ok(Arc::new(ELU { options, alpha: maybe_f64(reader, "alpha").unwrap_or(1.0) }))
+}

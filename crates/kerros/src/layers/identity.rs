@@ -1,0 +1,59 @@
+use std::sync::Arc;
+
+use kerros_core::{Result, Shape};
+use kerros_graph::Node;
+
+use super::options::layer_methods;
+use super::{Call, Layer, Options, Weight};
+use crate::object::{Config, ConfigReader, Described, Entry};
+
+/// `y = x`: a placeholder.
+///
+/// # Shape
+/// `x: [batch, ..] -> [batch, ..]`
+#[derive(Clone, Debug)]
+pub struct Identity {
+    options: Options,
+}
+
+layer_methods!(Identity);
+
+impl Identity {
+    /// Passes its input on.
+    #[track_caller]
+    #[allow(clippy::new_without_default)]
+    pub fn new() -> Self {
+        Identity { options: Options::here() }
+    }
+}
+
+impl Described for Identity {
+    fn class_name(&self) -> &'static str {
+        "Identity"
+    }
+
+    fn config(&self) -> Config {
+        self.options.config()
+    }
+}
+
+impl Layer for Identity {
+    fn options(&self) -> &Options {
+        &self.options
+    }
+
+    fn weights(&self, _input: &Shape) -> Result<Vec<Weight>> {
+        Ok(Vec::new())
+    }
+
+    fn call<'g>(&self, x: Node<'g>, _call: &Call<'_, 'g>) -> Result<Node<'g>> {
+        Ok(x)
+    }
+}
+
+pub(super) const ENTRY: Entry<dyn Layer> =
+    Entry { class_name: "Identity", names: &[], summary: "y = x", from_config };
+
+fn from_config(reader: &mut ConfigReader<'_>) -> Result<Arc<dyn Layer>> {
+    Ok(Arc::new(Identity { options: Options::read(reader)? }))
+}

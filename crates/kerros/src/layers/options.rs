@@ -1,0 +1,153 @@
+//! What every layer has.
+
+use std::sync::Arc;
+
+use kerros_core::{Error, ErrorKind, Origin, Result};
+use serde_json::{Value, json};
+
+use crate::object::{Choice, Config, ConfigReader};
+use crate::regularizers::Regularizer;
+
+/// What every layer has: a name, whether it learns, a penalty on what comes out, and where
+/// the user made it.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// The name; made from the class when absent (`dense`, `dense_1` ...).
+    pub name: Option<String>,
+    /// Whether its weights are trained.
+    pub trainable: bool,
+    /// A penalty on the layer's output that joins the loss.
+    pub activity_regularizer: Option<Choice<dyn Regularizer>>,
+    /// Where the user made it.
+    pub origin: Origin,
+}
+
+impl Options {
+    /// The options of a layer made by the caller's caller.
+    #[track_caller]
+    pub fn here() -> Self {
+        Options { name: None, trainable: true, activity_regularizer: None, origin: Origin::here() }
+    }
+
+    /// The options as Keras's `get_config` begins.
+    pub fn config(&self) -> Config {
+        let mut config = Config::new();
+        config.insert("name".into(), json!(self.name));
+        config.insert("trainable".into(), json!(self.trainable));
+        config.insert("dtype".into(), dtype_policy());
+        if let Some(regularizer) = &self.activity_regularizer {
+            config.insert("activity_regularizer".into(), regularizer.serialize());
+        }
+        config
+    }
+
+    /// Reads the options that every layer has.
+    ///
+    /// # Errors
+    /// A regularizer that is not known; another dtype than `float32` is noted in the reader.
+    pub fn read(reader: &mut ConfigReader<'_>) -> Result<Self> {
+        let name = reader.maybe_string("name");
+        let trainable = reader.bool("trainable", true);
+        if let Some(dtype) = reader.value("dtype") {
+            let policy = dtype.get("config").and_then(|config| config.get("name")).unwrap_or(dtype);
+            if policy.as_str() != Some("float32") {
+                reader.refuse(format!("`dtype` is {policy}, expected float32"));
+            }
+        }
+        let activity_regularizer =
+            reader.object::<dyn Regularizer>("activity_regularizer")?.map(Choice::Object);
+        Ok(Options { name, trainable, activity_regularizer, origin: Origin::default() })
+    }
+
+    /// Checks the name and the regularizer.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Argument`] for a name with `/`, which separates the parts of weight paths;
+    /// an unknown regularizer.
+    pub fn check(&self) -> Result<()> {
+        if let Some(name) = self.name.as_deref().filter(|n| n.is_empty() || n.contains('/')) {
+            return Err(Error::new(ErrorKind::Argument, format!("the layer name `{name}`"))
+                .expected("a name that is not empty and has no `/`"));
+        }
+        if let Some(regularizer) = &self.activity_regularizer {
+            regularizer.resolve()?;
+        }
+        Ok(())
+    }
+}
+
+/// The dtype entry of a layer's config, as Keras writes it.
+pub fn dtype_policy() -> Value {
+    json!({
+        "module": "keras",
+        "class_name": "DTypePolicy",
+        "config": {"name": "float32"},
+        "registered_name": null,
+    })
+}
+
+/// A serialized regularizer, or null.
+pub(crate) fn serialize_regularizer(choice: &Option<Choice<dyn Regularizer>>) -> Value {
+    choice.as_ref().map_or(Value::Null, Choice::serialize)
+}
+
+/// The object of a regularizer, if there is one.
+pub(crate) fn resolve_regularizer(
+    choice: &Option<Choice<dyn Regularizer>>,
+) -> Result<Option<Arc<dyn Regularizer>>> {
+    choice.as_ref().map(Choice::resolve).transpose()
+}
+
+/// Refuses arguments that Keras knows and this library does not carry out, unless they are null.
+pub(crate) fn refuse_given(reader: &mut ConfigReader<'_>, names: &[&str]) {
+    for name in names {
+        if let Some(value) = reader.value(name) {
+            reader.refuse(format!("`{name}` is {value}, which is not supported"));
+        }
+    }
+}
+
+/// A number in full precision, if given.
+pub(crate) fn maybe_f64(reader: &mut ConfigReader<'_>, name: &str) -> Option<f64> {
+    let value = reader.value(name)?;
+    if !value.is_number() {
+        reader.refuse(format!("`{name}` is {value}, expected a number"));
+    }
+    value.as_f64()
+}
+
+/// The error for a number that is outside its range.
+pub(crate) fn out_of_range(what: &str, value: f64, expected: &str) -> Error {
+    Error::new(ErrorKind::Argument, format!("{what} is {value}")).expected(expected)
+}
+
+/// The builder methods that every layer has; the layer keeps its [`Options`] in `options`.
+macro_rules! layer_methods {
+    ($Layer:ident) => {
+        impl $Layer {
+            /// Sets the name; without one the model makes it from the class.
+            pub fn name(mut self, name: impl Into<String>) -> Self {
+                self.options.name = Some(name.into());
+                self
+            }
+
+            /// Sets whether the optimizer moves the layer's weights. Default: `true`.
+            pub fn trainable(mut self, trainable: bool) -> Self {
+                self.options.trainable = trainable;
+                self
+            }
+
+            /// Adds a penalty on the layer's output to the loss.
+            pub fn activity_regularizer(
+                mut self,
+                regularizer: impl Into<
+                    $crate::object::Choice<dyn $crate::regularizers::Regularizer>,
+                >,
+            ) -> Self {
+                self.options.activity_regularizer = Some(regularizer.into());
+                self
+            }
+        }
+    };
+}
+pub(crate) use layer_methods;

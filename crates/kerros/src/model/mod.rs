@@ -1,0 +1,251 @@
+//! Models: layers with weights on a device, compiled with an optimizer, a loss and metrics.
+
+use std::fmt;
+use std::sync::Arc;
+
+use kerros_core::{Error, ErrorKind, Result, Shape, Tensor};
+use kerros_graph::{Graph, Node, StateId, Type};
+use kerros_plan::{Device, StateStore};
+
+use crate::device::default_device;
+use crate::initializers::Draw;
+use crate::layers::{Layer, Start};
+use crate::trainer::{Compiled, Runs, warnings::Warnings};
+
+mod names;
+pub mod network;
+pub mod seed;
+pub mod sequential;
+mod summary;
+mod weights;
+
+pub use network::{Forward, InputSpec, LayerCall, LayerEntry, Network, WeightEntry};
+pub use seed::set_random_seed;
+pub use sequential::Sequential;
+
+/// A network with weights on a device, and all one does with it: compile, fit, evaluate,
+/// predict.
+///
+/// Made by [`Sequential`], through which all of this is called.
+pub struct Model {
+    pub(crate) network: Network,
+    pub(crate) device: Arc<dyn Device>,
+    pub(crate) seed: Option<u64>,
+    pub(crate) states: Option<States>,
+    pub(crate) compiled: Option<Compiled>,
+    pub(crate) runs: Runs,
+    pub(crate) warnings: Warnings,
+    /// Epochs trained so far: the next epoch's order of rows depends on it.
+    pub(crate) epochs_done: u64,
+}
+
+/// The states of a model on its device.
+pub(crate) struct States {
+    pub(crate) store: Box<dyn StateStore>,
+    /// One per weight, in the order of [`Network::weights`].
+    pub(crate) weights: Vec<StateId>,
+}
+
+impl Model {
+    pub(crate) fn new(name: &str) -> Self {
+        Model {
+            network: Network::named(name),
+            device: default_device(),
+            seed: None,
+            states: None,
+            compiled: None,
+            runs: Runs::default(),
+            warnings: Warnings::default(),
+            epochs_done: 0,
+        }
+    }
+
+    /// The model's name.
+    pub fn name(&self) -> &str {
+        &self.network.name
+    }
+
+    /// The layers and how values flow through them.
+    pub fn network(&self) -> &Network {
+        &self.network
+    }
+
+    /// The layers, without the input.
+    pub fn layers(&self) -> &[LayerEntry] {
+        &self.network.layers
+    }
+
+    /// The layer of this name.
+    ///
+    /// # Errors
+    /// [`ErrorKind::UnknownName`] with the names there are.
+    pub fn layer(&self, name: &str) -> Result<&LayerEntry> {
+        let found = self.network.layers.iter().find(|entry| &*entry.name == name);
+        found.ok_or_else(|| self.no_such_layer(name))
+    }
+
+    fn no_such_layer(&self, name: &str) -> Error {
+        let names: Vec<&str> = self.network.layers.iter().map(|entry| &*entry.name).collect();
+        Error::new(ErrorKind::UnknownName, format!("no layer is named `{name}`"))
+            .expected(format!("one of {}", names.join(", ")))
+    }
+
+    /// Freezes a layer (`false`) or lets it learn (`true`). As in Keras it takes effect with
+    /// the next `compile`.
+    ///
+    /// # Errors
+    /// As [`Model::layer`].
+    pub fn set_trainable(&mut self, layer: &str, trainable: bool) -> Result<()> {
+        let error = self.no_such_layer(layer);
+        let found = self.network.layers.iter_mut().find(|entry| &*entry.name == layer);
+        found.ok_or(error)?.trainable = trainable;
+        Ok(())
+    }
+
+    /// The device the model runs on.
+    pub fn device(&self) -> &Arc<dyn Device> {
+        &self.device
+    }
+
+    /// Whether shapes and weights are known.
+    pub fn is_built(&self) -> bool {
+        self.states.is_some()
+    }
+
+    /// Builds the model for rows of this shape; a model with an input is built without.
+    ///
+    /// # Errors
+    /// A mistake in the layers, with the layer's name and place.
+    pub fn build(&mut self, row: impl Into<Shape>) -> Result<()> {
+        self.build_with(Some(row.into()))
+    }
+
+    /// Builds the model unless it is built: from its input, or from the shape of the data.
+    pub(crate) fn build_with(&mut self, row: Option<Shape>) -> Result<()> {
+        if self.states.is_some() && self.network.is_built() {
+            return Ok(());
+        }
+        let input = match (self.network.inputs.first(), row) {
+            (Some(input), _) => input.clone(),
+            (None, Some(shape)) => InputSpec { name: "input_layer".into(), shape },
+            (None, None) => {
+                self.network.check()?;
+                return Err(Error::new(
+                    ErrorKind::State,
+                    format!("the model `{}` has no weights yet", self.network.name),
+                )
+                .expected("the shape of the input")
+                .hint("give it with `.input([..])`, or call `fit` or `build` first"));
+            }
+        };
+        self.network.build_chain(input)?;
+        let seed = *self.seed.get_or_insert_with(seed::next_seed);
+        let values = self.start_values(seed)?;
+        self.new_states(&values)
+    }
+
+    /// The weights as their initializers start them.
+    fn start_values(&self, seed: u64) -> Result<Vec<Tensor>> {
+        let philox = kerros_core::Philox::new(seed);
+        let start = |(place, entry): (usize, &WeightEntry)| match &entry.weight.start {
+            Start::Value(value) => Ok(value.clone()),
+            Start::Initializer(initializer) => {
+                let draw = Draw { philox, stream: FIRST_WEIGHT_STREAM + place as u32 };
+                let origin = self.network.layers[entry.layer].origin();
+                initializer.initialize(&entry.weight.shape, draw).map_err(|error| error.at(&origin))
+            }
+        };
+        self.network.weights.iter().enumerate().map(start).collect()
+    }
+
+    /// A fresh store that holds these weights and nothing else.
+    pub(crate) fn new_states(&mut self, values: &[Tensor]) -> Result<()> {
+        let mut store = self.device.new_store();
+        let mut ids = Vec::with_capacity(values.len());
+        for (entry, value) in self.network.weights.iter().zip(values) {
+            let weight = &entry.weight;
+            let id = store.declare(&Type::new(weight.dtype(), &weight.shape));
+            store.write(id, value)?;
+            ids.push(id);
+        }
+        self.states = Some(States { store, weights: ids });
+        self.runs.clear();
+        Ok(())
+    }
+
+    /// The states, of a model that is built.
+    pub(crate) fn states(&mut self) -> Result<&mut States> {
+        self.build_with(None)?;
+        self.states.as_mut().ok_or_else(not_built)
+    }
+
+    /// Builds the model into a graph of your own, for custom training steps: the outputs, the
+    /// penalties, the layers' own updates, and the nodes of the weights, in the order of
+    /// [`Network::weights`].
+    ///
+    /// Run such a graph with [`Model::function`].
+    ///
+    /// # Errors
+    /// A model that is not built; inputs that do not fit.
+    pub fn call<'g>(
+        &self,
+        inputs: &[Node<'g>],
+        training: bool,
+        key: Option<Node<'g>>,
+    ) -> Result<(Forward<'g>, Vec<Node<'g>>)> {
+        let Some(input) = inputs.first() else {
+            return Err(Error::new(ErrorKind::Argument, "a model was called without inputs"));
+        };
+        let weights = self.weight_nodes(input.graph())?;
+        let forward = self.network.forward(inputs, &weights, training, key)?;
+        Ok((forward, weights))
+    }
+
+    pub(crate) fn weight_nodes<'g>(&self, graph: &'g Graph) -> Result<Vec<Node<'g>>> {
+        let states = self.states.as_ref().ok_or_else(not_built)?;
+        let node = |(entry, &id): (&WeightEntry, &StateId)| {
+            graph.state(id, &entry.path, &entry.weight.shape, entry.weight.dtype())
+        };
+        Ok(self.network.weights.iter().zip(&states.weights).map(node).collect())
+    }
+
+    /// Hears every warning in place of stderr.
+    pub fn on_warning(&mut self, hear: impl FnMut(&str) + Send + 'static) {
+        self.warnings = Warnings::to(hear);
+    }
+}
+
+/// Weights draw from streams past those that random layers use (which count from 0).
+const FIRST_WEIGHT_STREAM: u32 = 0x8000_0000;
+
+pub(crate) fn not_built() -> Error {
+    Error::new(ErrorKind::State, "the model has no weights yet")
+        .expected("a model whose input shape is known")
+        .hint("give it with `.input([..])`, or call `fit` or `build` first")
+}
+
+impl fmt::Debug for Model {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let layers = self.network.layers.iter().map(|entry| &entry.layer);
+        write!(f, "{} ", self.network.name)?;
+        f.debug_list().entries(layers).finish()
+    }
+}
+
+/// What can be added to a model: a layer, or a shared one.
+pub trait IntoLayer {
+    /// The layer.
+    fn into_layer(self) -> Arc<dyn Layer>;
+}
+
+impl<L: Layer + 'static> IntoLayer for L {
+    fn into_layer(self) -> Arc<dyn Layer> {
+        Arc::new(self)
+    }
+}
+
+impl IntoLayer for Arc<dyn Layer> {
+    fn into_layer(self) -> Arc<dyn Layer> {
+        self
+    }
+}

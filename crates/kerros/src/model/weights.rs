@@ -1,0 +1,90 @@
+//! Weights in and out.
+
+use kerros_core::{Error, ErrorKind, Result, Shape, Tensor};
+
+use super::{Model, not_built};
+
+impl Model {
+    /// The weights, in the order of Keras's `model.get_weights()`: layer by layer, the trained
+    /// ones of a layer first.
+    ///
+    /// # Errors
+    /// [`ErrorKind::State`] when the model has none yet because its input shape is not known.
+    pub fn get_weights(&mut self) -> Result<Vec<Tensor>> {
+        let states = self.states()?;
+        states.weights.iter().map(|&id| states.store.read(id)).collect()
+    }
+
+    /// Sets the weights, given in the order of [`Model::get_weights`].
+    ///
+    /// # Errors
+    /// [`ErrorKind::Shape`] when a weight is missing or has another shape; nothing is set then.
+    pub fn set_weights(&mut self, values: &[Tensor]) -> Result<()> {
+        self.build_with(None)?;
+        let entries = &self.network.weights;
+        if values.len() != entries.len() {
+            return Err(Error::new(
+                ErrorKind::Shape,
+                format!("{} weights were given to `{}`", values.len(), self.network.name),
+            )
+            .expected(format!("{}", entries.len())));
+        }
+        let mut typed = Vec::with_capacity(values.len());
+        for (entry, value) in entries.iter().zip(values) {
+            if value.shape() != &entry.weight.shape {
+                let origin = self.network.layers[entry.layer].origin();
+                return Err(Error::new(
+                    ErrorKind::Shape,
+                    format!("a value of shape {} was given to `{}`", value.shape(), entry.path),
+                )
+                .expected(entry.weight.shape.to_string())
+                .at(&origin));
+            }
+            typed.push(match entry.weight.dtype() {
+                kerros_core::DType::I32 => value.to_i32()?,
+                _ => value.to_f32(),
+            });
+        }
+        let states = self.states.as_mut().ok_or_else(not_built)?;
+        for (&id, value) in states.weights.iter().zip(&typed) {
+            states.store.write(id, value)?;
+        }
+        Ok(())
+    }
+
+    /// The weights with their paths (`sequential/dense/kernel`), in the same order.
+    ///
+    /// # Errors
+    /// As [`Model::get_weights`].
+    pub fn weights(&mut self) -> Result<Vec<(String, Tensor)>> {
+        let values = self.get_weights()?;
+        Ok(self.network.weights.iter().map(|entry| entry.path.clone()).zip(values).collect())
+    }
+
+    /// One weight, by its path.
+    ///
+    /// # Errors
+    /// As [`Model::get_weights`]; [`ErrorKind::UnknownName`] with the paths there are.
+    pub fn weight(&mut self, path: &str) -> Result<Tensor> {
+        self.build_with(None)?;
+        let at = self.network.weights.iter().position(|entry| entry.path == path);
+        let Some(at) = at else {
+            let paths: Vec<&str> =
+                self.network.weights.iter().map(|entry| entry.path.as_str()).collect();
+            return Err(Error::new(ErrorKind::UnknownName, format!("no weight `{path}`"))
+                .expected(format!("one of {}", paths.join(", "))));
+        };
+        let states = self.states()?;
+        states.store.read(states.weights[at])
+    }
+
+    /// The number of numbers in all weights.
+    ///
+    /// # Errors
+    /// As [`Model::get_weights`].
+    pub fn count_params(&mut self) -> Result<usize> {
+        self.build_with(None)?;
+        let shapes = self.network.weights.iter().map(|entry| &entry.weight.shape);
+        Ok(shapes.map(Shape::num_elements).sum())
+    }
+}

@@ -1,0 +1,94 @@
+//! Training: compile, fit, evaluate, predict.
+
+use kerros_core::{Shape, Tensor};
+use kerros_graph::StateId;
+use kerros_plan::Executable;
+
+mod arrays;
+pub mod checks;
+pub mod compile;
+mod direction;
+pub mod evaluate;
+pub mod fit;
+pub mod history;
+mod objectives;
+mod optimizer_states;
+pub mod predict;
+mod step;
+mod trackers;
+pub mod training;
+pub(crate) mod warnings;
+
+pub use compile::{Compile, IntoMetrics};
+pub use evaluate::Evaluate;
+pub use fit::{Fit, Verbose};
+pub use history::{History, Metrics};
+pub use training::{Training, TrainingSize};
+
+pub(crate) use compile::Compiled;
+pub(crate) use trackers::Trackers;
+
+/// What a graph of a model is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Mode {
+    /// A training step: forward, loss, backward, update.
+    Train,
+    /// Loss and metrics without learning.
+    Evaluate,
+    /// The outputs alone.
+    Predict,
+}
+
+impl Mode {
+    /// The word for reports.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Mode::Train => "train",
+            Mode::Evaluate => "evaluate",
+            Mode::Predict => "predict",
+        }
+    }
+}
+
+/// What tells one executable of a model from another: everything its graph depends on.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct RunKey {
+    pub(crate) mode: Mode,
+    pub(crate) rows: usize,
+    /// The shape of one row of the target; `None` when predicting.
+    pub(crate) target: Option<Shape>,
+    /// The shape of one row of the sample weights.
+    pub(crate) weights: Option<Shape>,
+}
+
+/// The executables of a model so far.
+#[derive(Default)]
+pub(crate) struct Runs {
+    entries: Vec<(RunKey, Box<dyn Executable>)>,
+}
+
+impl Runs {
+    pub(crate) fn clear(&mut self) {
+        self.entries.clear();
+    }
+
+    pub(crate) fn find(&self, key: &RunKey) -> Option<usize> {
+        self.entries.iter().position(|(known, _)| known == key)
+    }
+
+    pub(crate) fn push(&mut self, key: RunKey, executable: Box<dyn Executable>) -> usize {
+        self.entries.push((key, executable));
+        self.entries.len() - 1
+    }
+
+    pub(crate) fn get(&mut self, index: usize) -> &mut dyn Executable {
+        &mut *self.entries[index].1
+    }
+}
+
+/// A zero of a state's type, kept so that resetting allocates nothing.
+#[derive(Debug)]
+pub(crate) struct Reset {
+    pub(crate) id: StateId,
+    pub(crate) zero: Tensor,
+}
