@@ -258,15 +258,18 @@ impl Tensor {
     /// # Errors
     /// As [`Tensor::take_rows`].
     pub fn slice_rows(&self, range: std::ops::Range<usize>) -> Result<Self> {
-        let num_rows = self.shape.first().copied().unwrap_or(0);
-        if range.start > range.end || range.end > num_rows {
+        let num_rows = self.shape.first().copied();
+        if range.start > range.end || num_rows.is_none_or(|num_rows| range.end > num_rows) {
             return Err(Error::new(
                 ErrorKind::Argument,
                 format!("rows {}..{} of a tensor of shape {}", range.start, range.end, self.shape),
             ));
         }
-        let dims = std::iter::once(range.len()).chain(self.shape[1..].iter().copied());
-        let mut out = Tensor::zeros(dims.collect::<Shape>(), self.dtype);
+        let mut dims = self.shape.to_vec();
+        if let Some(rows) = dims.first_mut() {
+            *rows = range.len();
+        }
+        let mut out = Tensor::zeros(dims, self.dtype);
         let row_bytes = self.row_bytes();
         out.bytes_mut()
             .copy_from_slice(&self.bytes()[range.start * row_bytes..range.end * row_bytes]);
