@@ -29,7 +29,7 @@ pub fn align<'g>(
 }
 
 fn align_values<'g>(y_true: Node<'g>, y_pred: Node<'g>) -> Result<(Node<'g>, Node<'g>)> {
-    let (mut a, mut b) = (y_true.cast(DType::F32), y_pred);
+    let (mut a, mut b) = (y_true.cast(DType::F32), y_pred.cast(DType::F32));
     match squeeze_or_expand(&a.shape(), &b.shape()) {
         Some((to_a, to_b)) => (a, b) = (a.reshape(to_a), b.reshape(to_b)),
         None => return Err(refused(&y_true.shape(), &y_pred.shape())),

@@ -1,12 +1,43 @@
-//! Metrics: one file each, and the list below.
+//! Metrics: one file each (means of losses share one), and the list below.
 
-use kerros_core::{Shape, Tensor};
+use kerros_core::{Result, Shape, Tensor};
 use kerros_graph::Node;
 
 use crate::losses::Targets;
 use crate::object::{Described, Entry, Registry, family};
 
-/// A number that a metric carries from batch to batch; starts at 0.
+mod accuracy;
+mod binary_accuracy;
+mod categorical_accuracy;
+mod cosine_similarity;
+mod custom;
+mod define;
+mod mean;
+mod of_losses;
+mod resolve;
+mod root_mean_squared_error;
+mod sparse_categorical_accuracy;
+mod sparse_top_k_categorical_accuracy;
+mod top_k_categorical_accuracy;
+
+pub use accuracy::{Accuracy, ExactAccuracy, resolve_accuracy};
+pub use binary_accuracy::BinaryAccuracy;
+pub use categorical_accuracy::CategoricalAccuracy;
+pub use cosine_similarity::CosineSimilarity;
+pub use custom::CustomMetric;
+pub use mean::MeanMetric;
+pub use of_losses::{
+    BinaryCrossentropy, CategoricalCrossentropy, CategoricalHinge, Hinge, KLDivergence,
+    LogCoshError, MeanAbsoluteError, MeanAbsolutePercentageError, MeanSquaredError,
+    MeanSquaredLogarithmicError, Poisson, SparseCategoricalCrossentropy, SquaredHinge,
+};
+pub use resolve::{is_accuracy, resolve};
+pub use root_mean_squared_error::RootMeanSquaredError;
+pub use sparse_categorical_accuracy::SparseCategoricalAccuracy;
+pub use sparse_top_k_categorical_accuracy::SparseTopKCategoricalAccuracy;
+pub use top_k_categorical_accuracy::TopKCategoricalAccuracy;
+
+/// A number, or several, that a metric carries from batch to batch; starts at 0.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct MetricVariable {
     /// Its name, such as `"total"`.
@@ -21,11 +52,19 @@ pub trait Metric: Described {
     fn name(&self) -> &str;
     /// What it compares predictions with.
     fn targets(&self) -> Targets;
+    /// Checks the settings: for `compile`.
+    ///
+    /// # Errors
+    /// The first setting that cannot be.
+    fn check(&self) -> Result<()> {
+        Ok(())
+    }
     /// What it carries from batch to batch.
     fn variables(&self) -> Vec<MetricVariable>;
     /// The variables after one more batch.
     ///
     /// `y_true` and `y_pred` as in [`crate::losses::Loss::call`]; `sample_weight: [batch]`.
+    /// A mistake in shapes is reported by the graph.
     fn update<'g>(
         &self,
         variables: &[Node<'g>],
@@ -41,6 +80,28 @@ pub trait Metric: Described {
 pub static REGISTRY: Registry<dyn Metric> =
     Registry { noun: "metric", module: "keras.metrics", entries: ENTRIES };
 
-static ENTRIES: &[Entry<dyn Metric>] = &[];
+static ENTRIES: &[Entry<dyn Metric>] = &[
+    ExactAccuracy::ENTRY,
+    BinaryAccuracy::ENTRY,
+    CategoricalAccuracy::ENTRY,
+    SparseCategoricalAccuracy::ENTRY,
+    TopKCategoricalAccuracy::ENTRY,
+    SparseTopKCategoricalAccuracy::ENTRY,
+    MeanSquaredError::ENTRY,
+    RootMeanSquaredError::ENTRY,
+    MeanAbsoluteError::ENTRY,
+    MeanAbsolutePercentageError::ENTRY,
+    MeanSquaredLogarithmicError::ENTRY,
+    LogCoshError::ENTRY,
+    CosineSimilarity::ENTRY,
+    BinaryCrossentropy::ENTRY,
+    CategoricalCrossentropy::ENTRY,
+    SparseCategoricalCrossentropy::ENTRY,
+    Poisson::ENTRY,
+    KLDivergence::ENTRY,
+    Hinge::ENTRY,
+    SquaredHinge::ENTRY,
+    CategoricalHinge::ENTRY,
+];
 
 family!(Metric, REGISTRY);
