@@ -1,8 +1,8 @@
-use kerros_core::Shape;
+use kerros_core::{DType, Shape};
 use kerros_graph::Node;
 
 use super::setting::optimizer;
-use super::{Moved, Optimizer, Options, Slot, Start, Step, Updated, Variable};
+use super::{Moved, Optimizer, Options, Slot, Step, Updated, Variable};
 
 optimizer! {
     /// `w = w - alpha * u / max(1, rms(u) / clip_threshold)` with `u = g / sqrt(v)` and
@@ -48,17 +48,15 @@ impl Optimizer for Adafactor {
     }
 
     fn slots(&self, variable: &Variable) -> Vec<Slot> {
-        let dims = variable.shape.dims();
-        // Keras keeps two unused numbers beside what is not a matrix.
-        let [rows, columns]: [Shape; 2] = match dims {
+        let [r, c] = match variable.shape.dims() {
             [outer @ .., rows, columns] => {
-                let with = |last: usize| outer.iter().copied().chain([last]).collect();
-                [with(*rows), with(*columns)]
+                let with = |last: usize| outer.iter().copied().chain([last]).collect::<Shape>();
+                [Slot::new("r", with(*rows)), Slot::new("c", with(*columns))]
             }
-            _ => [Shape::scalar(), Shape::scalar()],
+            // Keras keeps two unused whole numbers beside what is not a matrix.
+            _ => ["r", "c"].map(|name| Slot { dtype: DType::I32, ..Slot::new(name, []) }),
         };
-        let mean = |name, shape| Slot { name, shape, start: Start::Filled(0.0), group: 0 };
-        vec![mean("r", rows), mean("c", columns), Slot::zeros("velocity", variable)]
+        vec![r, c, Slot::zeros("velocity", variable)]
     }
 
     fn slot_path(&self, variable: &Variable, slot: &Slot) -> String {

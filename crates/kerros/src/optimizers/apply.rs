@@ -118,14 +118,14 @@ impl Updater {
                     if slot.group == group {
                         let path = optimizer.slot_path(variable, slot);
                         slots[index][at] =
-                            add(path, &slot.shape, DType::F32, slot.start, Some(index));
+                            add(path, &slot.shape, slot.dtype, slot.start, Some(index));
                     }
                 }
             }
         }
         let shared_slots = optimizer.shared_slots();
         for slot in &shared_slots {
-            add(slot.name.into(), &slot.shape, DType::F32, slot.start, None);
+            add(slot.name.into(), &slot.shape, slot.dtype, slot.start, None);
         }
         let shared = states.len() - shared_slots.len()..states.len();
         Ok(Updater {
@@ -260,7 +260,7 @@ impl Updater {
     /// `variable - variable * weight_decay * rate`, unless the variable keeps clear of it.
     fn decayed<'g>(&self, about: &Variable, variable: Node<'g>, rate: Node<'g>) -> Node<'g> {
         let excluded = &self.optimizer.options().exclude_from_weight_decay;
-        match self.optimizer.weight_decay(about) {
+        match self.optimizer.weight_decay_of(about) {
             Some(decay) if !excluded.iter().any(|text| about.name().contains(text)) => {
                 variable - variable * decay as f32 * rate
             }
@@ -300,8 +300,8 @@ fn clip<'g>(options: &super::Options, gradients: &[Node<'g>]) -> Vec<Node<'g>> {
     } else if let (Some(bound), false) = (positive(options.global_clipnorm), gradients.is_empty()) {
         let norm = Node::global_norm(gradients);
         let scale = (1.0 / norm).minimum((1.0 / bound) as f32) * bound as f32;
-        // A norm that is not finite makes all gradients NaN instead of zero.
-        let scale = scale + (norm - norm);
+        // Times 0, what is not finite is NaN: then so are all gradients, instead of zero.
+        let scale = scale + norm * 0.0;
         each(&|g| g * scale)
     } else if let Some(bound) = positive(options.clipvalue) {
         each(&|g| g.clip(-bound as f32, bound as f32))

@@ -6,7 +6,7 @@
 //! The formulas keep the order of Keras's operations, because each operation is a rounding;
 //! whatever is the same for all elements is computed once, as a scalar.
 
-use kerros_core::{Result, Shape};
+use kerros_core::{DType, Result, Shape};
 use kerros_graph::Node;
 
 use crate::object::{Described, Entry, Registry, family};
@@ -84,6 +84,8 @@ pub struct Slot {
     pub name: &'static str,
     /// Its shape: most often the variable's.
     pub shape: Shape,
+    /// Its element type: most often `f32`.
+    pub dtype: DType,
     /// What it holds at the start.
     pub start: Start,
     /// Its place in files: all variables' slots of one group come before those of the next.
@@ -91,9 +93,15 @@ pub struct Slot {
 }
 
 impl Slot {
-    /// A slot of the variable's shape, zeros at the start, in the first group.
+    /// A slot of this shape: `f32` zeros at the start, in the first group.
+    pub fn new(name: &'static str, shape: impl Into<Shape>) -> Self {
+        let (shape, start) = (shape.into(), Start::Filled(0.0));
+        Slot { name, shape, dtype: DType::F32, start, group: 0 }
+    }
+
+    /// A slot of the variable's shape: `f32` zeros at the start, in the first group.
     pub fn zeros(name: &'static str, variable: &Variable) -> Self {
-        Slot { name, shape: variable.shape.clone(), start: Start::Filled(0.0), group: 0 }
+        Slot::new(name, &variable.shape)
     }
 
     /// This slot with another start.
@@ -190,7 +198,7 @@ pub trait Optimizer: Described {
     }
 
     /// The share of this variable that is taken away per step, times the learning rate.
-    fn weight_decay(&self, _variable: &Variable) -> Option<f64> {
+    fn weight_decay_of(&self, _variable: &Variable) -> Option<f64> {
         self.options().weight_decay
     }
 

@@ -96,7 +96,7 @@ impl Optimizer for Muon {
         std::iter::once(Slot::zeros("momentum", variable)).chain(velocity).collect()
     }
 
-    fn weight_decay(&self, variable: &Variable) -> Option<f64> {
+    fn weight_decay_of(&self, variable: &Variable) -> Option<f64> {
         match self.goes_to_adam(variable) {
             true => self.adam_weight_decay,
             false => self.options.weight_decay,

@@ -48,8 +48,7 @@ impl Optimizer for Nadam {
 
     fn shared_slots(&self) -> Vec<Slot> {
         // Keras does not name the product of momenta.
-        let start = Start::Filled(1.0);
-        vec![Slot { name: "variable", shape: Shape::scalar(), start, group: 0 }]
+        vec![Slot::new("variable", Shape::scalar()).starting(Start::Filled(1.0))]
     }
 
     fn update_shared<'g>(&self, step: &Step<'g>) -> Vec<Node<'g>> {

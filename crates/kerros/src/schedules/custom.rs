@@ -24,7 +24,7 @@ type Formula = dyn for<'g> Fn(Node<'g>) -> Node<'g> + Send + Sync;
 /// let rate = warm_up.at(graph.constant(49.0));
 /// let value = evaluate::<f32>(&graph, &[rate], &[], &[])?;
 /// assert_eq!(value[0].as_slice::<f32>()?, [0.05]);
-/// assert_eq!(SGD::new(warm_up).name(), "sgd");
+/// assert!(SGD::new(warm_up).check().is_ok());
 /// # Ok::<(), kerros::Error>(())
 /// ```
 #[derive(Clone)]
