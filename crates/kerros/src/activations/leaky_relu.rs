@@ -7,7 +7,7 @@ use super::relu::leaky;
 activation! {
     /// `x` where `x >= 0`, `negative_slope * x` else.
     ///
-    /// As [`super::Relu`], without units that never learn again.
+    /// As [`struct@super::Relu`], without units that never learn again.
     ///
     /// # Parameters
     /// - `negative_slope`: default 0.2.

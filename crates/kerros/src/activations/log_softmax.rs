@@ -5,7 +5,7 @@ use super::axes::along;
 use super::define::activation;
 
 activation! {
-    /// `x - log(sum(e^x))` over an axis: the logarithm of [`super::Softmax`].
+    /// `x - log(sum(e^x))` over an axis: the logarithm of [`struct@super::Softmax`].
     ///
     /// # Parameters
     /// - `axis`: the axis, or several axes that are taken together. Default: the last.

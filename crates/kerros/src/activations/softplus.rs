@@ -4,7 +4,7 @@ use super::Activation;
 use super::define::activation;
 
 activation! {
-    /// `log(1 + e^x)`: a smooth [`super::Relu`], always positive.
+    /// `log(1 + e^x)`: a smooth [`struct@super::Relu`], always positive.
     Softplus {}
     name: "softplus",
     names: &[],

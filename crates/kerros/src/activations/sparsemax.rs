@@ -9,7 +9,7 @@ activation! {
     /// The point of the probability simplex nearest to `x`: `max(x - tau, 0)` with `tau` such
     /// that the sum over an axis is 1.
     ///
-    /// As [`super::Softmax`] with exact zeros.
+    /// As [`struct@super::Softmax`] with exact zeros.
     ///
     /// # Parameters
     /// - `axis`: default -1.

@@ -4,7 +4,7 @@ use super::Activation;
 use super::define::activation;
 
 activation! {
-    /// `(x + sqrt(x^2 + b)) / 2`: a smooth [`super::Relu`] without exponentials.
+    /// `(x + sqrt(x^2 + b)) / 2`: a smooth [`struct@super::Relu`] without exponentials.
     ///
     /// # Parameters
     /// - `b`: how round the corner is, above 0. Default: 4.

@@ -135,6 +135,8 @@ pub trait Loss: Described {
         None
     }
     /// Whether predictions are logits: for the check against a softmax or sigmoid output.
+    // A question named like Keras's argument, no conversion.
+    #[allow(clippy::wrong_self_convention)]
     fn from_logits(&self) -> Option<bool> {
         None
     }
