@@ -2,12 +2,22 @@
 
 use std::sync::{Arc, LazyLock, RwLock};
 
+use kerros_cpu::Cpu;
 use kerros_plan::{Device, Reference};
 
-/// The device of every model that is not given another: the one line to change when there is a
-/// faster one.
-static DEFAULT: LazyLock<RwLock<Arc<dyn Device>>> =
-    LazyLock::new(|| RwLock::new(Arc::new(Reference)));
+/// The device of every model that is not given another.
+static DEFAULT: LazyLock<RwLock<Arc<dyn Device>>> = LazyLock::new(|| RwLock::new(fastest()));
+
+/// The host's processor; were it unusable, the slow device that needs nothing of the machine.
+fn fastest() -> Arc<dyn Device> {
+    match Cpu::new() {
+        Ok(cpu) => Arc::new(cpu),
+        Err(error) => {
+            eprintln!("warning: models run on the slow reference device, because: {error}");
+            Arc::new(Reference)
+        }
+    }
+}
 
 /// The device on which models run that are not given another.
 pub fn default_device() -> Arc<dyn Device> {

@@ -4,6 +4,7 @@
 
 pub mod activations;
 pub mod callbacks;
+pub mod constraints;
 pub mod device;
 pub mod initializers;
 pub mod layers;
@@ -12,6 +13,7 @@ pub mod metrics;
 pub mod model;
 pub mod object;
 pub mod optimizers;
+pub mod prelude;
 pub mod regularizers;
 pub mod schedules;
 pub mod trainer;
@@ -23,4 +25,4 @@ pub use kerros_plan as plan;
 pub use device::{default_device, set_default_device};
 pub use model::{Model, Sequential, set_random_seed};
 pub use object::{Choice, Config, ConfigReader, Described, Entry, Registry};
-pub use trainer::{Compile, Evaluate, Fit, History, Metrics, Verbose};
+pub use trainer::{Compile, Evaluate, Fit, Function, History, Metrics, Variables, Verbose};

@@ -6,9 +6,13 @@ use kerros_graph::ops::LinearActivation;
 use serde_json::json;
 
 use super::activation::serialize_activation;
-use super::options::{layer_methods, refuse_given, resolve_regularizer, serialize_regularizer};
+use super::options::{
+    layer_methods, refuse_given, resolve_constraint, resolve_regularizer, serialize_constraint,
+    serialize_regularizer,
+};
 use super::{Call, Layer, Options, Weight};
 use crate::activations::Activation;
+use crate::constraints::Constraint;
 use crate::initializers::Initializer;
 use crate::object::{Choice, Config, ConfigReader, Described, Entry};
 use crate::regularizers::Regularizer;
@@ -27,6 +31,7 @@ use crate::regularizers::Regularizer;
 /// - `use_bias`: whether to add a bias. Default: `true`.
 /// - `kernel_initializer`: default `glorot_uniform`; `bias_initializer`: default `zeros`.
 /// - `kernel_regularizer`, `bias_regularizer`: penalties that join the loss. Default: none.
+/// - `kernel_constraint`, `bias_constraint`: rules obeyed after each step. Default: none.
 ///
 /// # Example
 /// ```
@@ -45,6 +50,8 @@ pub struct Dense {
     bias_initializer: Choice<dyn Initializer>,
     kernel_regularizer: Option<Choice<dyn Regularizer>>,
     bias_regularizer: Option<Choice<dyn Regularizer>>,
+    kernel_constraint: Option<Choice<dyn Constraint>>,
+    bias_constraint: Option<Choice<dyn Constraint>>,
 }
 
 layer_methods!(Dense);
@@ -62,6 +69,8 @@ impl Dense {
             bias_initializer: "zeros".into(),
             kernel_regularizer: None,
             bias_regularizer: None,
+            kernel_constraint: None,
+            bias_constraint: None,
         }
     }
 
@@ -100,6 +109,18 @@ impl Dense {
         self.bias_regularizer = Some(penalty.into());
         self
     }
+
+    /// Sets a rule that the kernel obeys after each step.
+    pub fn kernel_constraint(mut self, rule: impl Into<Choice<dyn Constraint>>) -> Self {
+        self.kernel_constraint = Some(rule.into());
+        self
+    }
+
+    /// Sets a rule that the bias obeys after each step.
+    pub fn bias_constraint(mut self, rule: impl Into<Choice<dyn Constraint>>) -> Self {
+        self.bias_constraint = Some(rule.into());
+        self
+    }
 }
 
 impl Described for Dense {
@@ -117,8 +138,9 @@ impl Described for Dense {
         let regularizer = serialize_regularizer;
         config.insert("kernel_regularizer".into(), regularizer(&self.kernel_regularizer));
         config.insert("bias_regularizer".into(), regularizer(&self.bias_regularizer));
-        config.insert("kernel_constraint".into(), json!(null));
-        config.insert("bias_constraint".into(), json!(null));
+        let constraint = serialize_constraint;
+        config.insert("kernel_constraint".into(), constraint(&self.kernel_constraint));
+        config.insert("bias_constraint".into(), constraint(&self.bias_constraint));
         config.insert("quantization_config".into(), json!(null));
         config
     }
@@ -139,6 +161,8 @@ impl Layer for Dense {
         self.bias_initializer.resolve()?;
         resolve_regularizer(&self.kernel_regularizer)?;
         resolve_regularizer(&self.bias_regularizer)?;
+        resolve_constraint(&self.kernel_constraint)?;
+        resolve_constraint(&self.bias_constraint)?;
         Ok(())
     }
 
@@ -151,11 +175,13 @@ impl Layer for Dense {
         let kernel =
             Weight::new("kernel", [inputs, self.units], self.kernel_initializer.resolve()?);
         let regularizer = resolve_regularizer(&self.kernel_regularizer)?;
-        let mut weights = vec![Weight { regularizer, ..kernel }];
+        let constraint = resolve_constraint(&self.kernel_constraint)?;
+        let mut weights = vec![Weight { regularizer, constraint, ..kernel }];
         if self.use_bias {
             let bias = Weight::new("bias", [self.units], self.bias_initializer.resolve()?);
             let regularizer = resolve_regularizer(&self.bias_regularizer)?;
-            weights.push(Weight { regularizer, ..bias });
+            let constraint = resolve_constraint(&self.bias_constraint)?;
+            weights.push(Weight { regularizer, constraint, ..bias });
         }
         Ok(weights)
     }
@@ -203,10 +229,10 @@ fn from_config(reader: &mut ConfigReader<'_>) -> Result<Arc<dyn Layer>> {
         |name| reader.object::<dyn Regularizer>(name).map(|r| r.map(Choice::from));
     layer.kernel_regularizer = regularizer("kernel_regularizer")?;
     layer.bias_regularizer = regularizer("bias_regularizer")?;
-    refuse_given(
-        reader,
-        &["kernel_constraint", "bias_constraint", "quantization_config", "lora_rank"],
-    );
+    let mut constraint = |name| reader.object::<dyn Constraint>(name).map(|c| c.map(Choice::from));
+    layer.kernel_constraint = constraint("kernel_constraint")?;
+    layer.bias_constraint = constraint("bias_constraint")?;
+    refuse_given(reader, &["quantization_config", "lora_rank"]);
     reader.ignore(&["lora_alpha"]);
     layer.check()?;
     Ok(Arc::new(layer))

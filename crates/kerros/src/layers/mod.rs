@@ -6,6 +6,7 @@ use std::sync::Arc;
 use kerros_core::{DType, Result, Shape, Tensor};
 use kerros_graph::Node;
 
+use crate::constraints::Constraint;
 use crate::initializers::Initializer;
 use crate::object::{Described, Entry, Registry, family};
 use crate::regularizers::Regularizer;
@@ -62,12 +63,14 @@ pub struct Weight {
     pub start: Start,
     /// A penalty that joins the loss.
     pub regularizer: Option<Arc<dyn Regularizer>>,
+    /// A rule that it obeys after each step.
+    pub constraint: Option<Arc<dyn Constraint>>,
     /// Whether the optimizer moves it.
     pub trainable: bool,
 }
 
 impl Weight {
-    /// A trained weight without penalty.
+    /// A trained weight without penalty or constraint.
     pub fn new(
         name: &'static str,
         shape: impl Into<Shape>,
@@ -78,6 +81,7 @@ impl Weight {
             shape: shape.into(),
             start: Start::Initializer(initializer),
             regularizer: None,
+            constraint: None,
             trainable: true,
         }
     }
@@ -89,6 +93,7 @@ impl Weight {
             shape: value.shape().clone(),
             start: Start::Value(value),
             regularizer: None,
+            constraint: None,
             trainable: false,
         }
     }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use kerros_core::{Error, ErrorKind, Origin, Result};
 use serde_json::{Value, json};
 
+use crate::constraints::Constraint;
 use crate::object::{Choice, Config, ConfigReader};
 use crate::regularizers::Regularizer;
 
@@ -16,7 +17,7 @@ pub struct Options {
     pub name: Option<String>,
     /// Whether its weights are trained.
     pub trainable: bool,
-    /// A penalty on the layer's output that joins the loss.
+    /// A penalty on the layer's output, divided by the batch size, that joins the loss.
     pub activity_regularizer: Option<Choice<dyn Regularizer>>,
     /// Where the user made it.
     pub origin: Origin,
@@ -69,10 +70,7 @@ impl Options {
             return Err(Error::new(ErrorKind::Argument, format!("the layer name `{name}`"))
                 .expected("a name that is not empty and has no `/`"));
         }
-        if let Some(regularizer) = &self.activity_regularizer {
-            regularizer.resolve()?;
-        }
-        Ok(())
+        resolve_regularizer(&self.activity_regularizer).map(|_| ())
     }
 }
 
@@ -91,11 +89,27 @@ pub(crate) fn serialize_regularizer(choice: &Option<Choice<dyn Regularizer>>) ->
     choice.as_ref().map_or(Value::Null, Choice::serialize)
 }
 
-/// The object of a regularizer, if there is one.
+/// The object of a regularizer, if there is one, its settings checked.
 pub(crate) fn resolve_regularizer(
     choice: &Option<Choice<dyn Regularizer>>,
 ) -> Result<Option<Arc<dyn Regularizer>>> {
-    choice.as_ref().map(Choice::resolve).transpose()
+    let regularizer = choice.as_ref().map(Choice::resolve).transpose()?;
+    regularizer.as_ref().map_or(Ok(()), |regularizer| regularizer.check())?;
+    Ok(regularizer)
+}
+
+/// A serialized constraint, or null.
+pub(crate) fn serialize_constraint(choice: &Option<Choice<dyn Constraint>>) -> Value {
+    choice.as_ref().map_or(Value::Null, Choice::serialize)
+}
+
+/// The object of a constraint, if there is one, its settings checked.
+pub(crate) fn resolve_constraint(
+    choice: &Option<Choice<dyn Constraint>>,
+) -> Result<Option<Arc<dyn Constraint>>> {
+    let constraint = choice.as_ref().map(Choice::resolve).transpose()?;
+    constraint.as_ref().map_or(Ok(()), |constraint| constraint.check())?;
+    Ok(constraint)
 }
 
 /// Refuses arguments that Keras knows and this library does not carry out, unless they are null.
@@ -137,7 +151,7 @@ macro_rules! layer_methods {
                 self
             }
 
-            /// Adds a penalty on the layer's output to the loss.
+            /// Adds a penalty on the layer's output, divided by the batch size, to the loss.
             pub fn activity_regularizer(
                 mut self,
                 regularizer: impl Into<

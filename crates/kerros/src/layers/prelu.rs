@@ -4,8 +4,12 @@ use kerros_core::{Error, ErrorKind, Result, Shape};
 use kerros_graph::Node;
 use serde_json::{Value, json};
 
-use super::options::{layer_methods, refuse_given, resolve_regularizer, serialize_regularizer};
+use super::options::{
+    layer_methods, resolve_constraint, resolve_regularizer, serialize_constraint,
+    serialize_regularizer,
+};
 use super::{Call, Layer, Options, Weight};
+use crate::constraints::Constraint;
 use crate::initializers::Initializer;
 use crate::object::{Choice, Config, ConfigReader, Described, Entry};
 use crate::regularizers::Regularizer;
@@ -17,7 +21,7 @@ use crate::regularizers::Regularizer;
 ///
 /// # Parameters
 /// - `alpha_initializer`: default `zeros`, which starts as ReLU.
-/// - `alpha_regularizer`: a penalty on `alpha`. Default: none.
+/// - `alpha_regularizer`: a penalty on `alpha`; `alpha_constraint`: a rule. Default: none.
 /// - `shared_axes`: axes of `x`, counted from the batch axis 0, along which one `alpha` serves
 ///   all. Default: none.
 ///
@@ -28,6 +32,7 @@ pub struct PReLU {
     options: Options,
     alpha_initializer: Choice<dyn Initializer>,
     alpha_regularizer: Option<Choice<dyn Regularizer>>,
+    alpha_constraint: Option<Choice<dyn Constraint>>,
     shared_axes: Option<Vec<usize>>,
 }
 
@@ -42,6 +47,7 @@ impl PReLU {
             options: Options::here(),
             alpha_initializer: "zeros".into(),
             alpha_regularizer: None,
+            alpha_constraint: None,
             shared_axes: None,
         }
     }
@@ -55,6 +61,12 @@ impl PReLU {
     /// Sets a penalty on the slopes.
     pub fn alpha_regularizer(mut self, penalty: impl Into<Choice<dyn Regularizer>>) -> Self {
         self.alpha_regularizer = Some(penalty.into());
+        self
+    }
+
+    /// Sets a rule that the slopes obey after each step.
+    pub fn alpha_constraint(mut self, rule: impl Into<Choice<dyn Constraint>>) -> Self {
+        self.alpha_constraint = Some(rule.into());
         self
     }
 
@@ -75,7 +87,7 @@ impl Described for PReLU {
         config.insert("alpha_initializer".into(), self.alpha_initializer.serialize());
         let regularizer = serialize_regularizer(&self.alpha_regularizer);
         config.insert("alpha_regularizer".into(), regularizer);
-        config.insert("alpha_constraint".into(), json!(null));
+        config.insert("alpha_constraint".into(), serialize_constraint(&self.alpha_constraint));
         config.insert("shared_axes".into(), json!(self.shared_axes));
         config
     }
@@ -88,7 +100,8 @@ impl Layer for PReLU {
 
     fn check(&self) -> Result<()> {
         self.alpha_initializer.resolve()?;
-        resolve_regularizer(&self.alpha_regularizer).map(|_| ())
+        resolve_regularizer(&self.alpha_regularizer)?;
+        resolve_constraint(&self.alpha_constraint).map(|_| ())
     }
 
     fn weights(&self, input: &Shape) -> Result<Vec<Weight>> {
@@ -107,7 +120,8 @@ impl Layer for PReLU {
         }
         let alpha = Weight::new("alpha", dims, self.alpha_initializer.resolve()?);
         let regularizer = resolve_regularizer(&self.alpha_regularizer)?;
-        Ok(vec![Weight { regularizer, ..alpha }])
+        let constraint = resolve_constraint(&self.alpha_constraint)?;
+        Ok(vec![Weight { regularizer, constraint, ..alpha }])
     }
 
     fn call<'g>(&self, x: Node<'g>, call: &Call<'_, 'g>) -> Result<Node<'g>> {
@@ -137,7 +151,8 @@ fn from_config(reader: &mut ConfigReader<'_>) -> Result<Arc<dyn Layer>> {
                 None
             });
     }
-    refuse_given(reader, &["alpha_constraint"]);
+    let constraint = reader.object::<dyn Constraint>("alpha_constraint")?;
+    layer.alpha_constraint = constraint.map(Choice::from);
     layer.check()?;
     Ok(Arc::new(layer))
 }

@@ -12,7 +12,7 @@ use crate::initializers::Draw;
 use crate::layers::{Layer, Start};
 use crate::trainer::{Compiled, Runs, warnings::Warnings};
 
-mod names;
+pub(crate) mod names;
 pub mod network;
 pub mod seed;
 pub mod sequential;

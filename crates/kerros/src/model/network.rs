@@ -298,7 +298,9 @@ impl Network {
         let y = x.graph().scope(origin.clone(), || {
             let y = entry.layer.call(x, &call)?;
             if let Some(regularizer) = &entry.layer.options().activity_regularizer {
-                losses.borrow_mut().push(regularizer.resolve()?.penalty(y));
+                // Per row, so that it counts the same for any batch size.
+                let rows = y.shape().first().copied().unwrap_or(1).max(1);
+                losses.borrow_mut().push(regularizer.resolve()?.penalty(y) / rows as f32);
             }
             Ok(y)
         });

@@ -121,7 +121,10 @@ pub fn target(loss: &dyn Loss, target: &Tensor, output: &Shape) -> Result<()> {
             "rows of {classes} numbers, like the model's output, for the loss `{}`",
             loss.name()
         ))
-        .hint("use SparseCategoricalCrossentropy for class labels, or make one-hot rows of them")),
+        .hint(match loss.name().contains("crossentropy") {
+            true => "use SparseCategoricalCrossentropy for class labels, or make one-hot rows",
+            false => "give the last layer 1 unit, for one number per sample",
+        })),
         _ => Err(Error::new(
             ErrorKind::Shape,
             format!("the target has rows of shape {row}, the model's output has {output}"),

@@ -156,7 +156,7 @@ impl Model {
         }
         for metric in metrics.iter().chain(&weighted_metrics) {
             if !is_metric_word(metric) {
-                metric.resolve().map_err(here)?;
+                metric.resolve().and_then(|metric| metric.check()).map_err(here)?;
             }
         }
         if seed.is_some() {

@@ -10,6 +10,7 @@ pub mod compile;
 mod direction;
 pub mod evaluate;
 pub mod fit;
+pub mod function;
 pub mod history;
 mod objectives;
 mod optimizer_states;
@@ -22,6 +23,7 @@ pub(crate) mod warnings;
 pub use compile::{Compile, IntoMetrics};
 pub use evaluate::Evaluate;
 pub use fit::{Fit, Verbose};
+pub use function::{Function, Variable, Variables};
 pub use history::{History, Metrics};
 pub use training::{Training, TrainingSize};
 

@@ -130,8 +130,12 @@ impl<'g> Traced<'_, 'g> {
         let states = self.own.nodes(self.graph);
         let next = self.own.updater.apply(&states, &variables, &found);
         self.graph.check()?;
-        let moved = variables.into_iter().zip(next.variables);
-        for (before, after) in moved.chain(states.into_iter().zip(next.states)) {
+        let obeying = next.variables.into_iter().zip(trained).map(|(value, &place)| {
+            let constraint = &network.weights[place].weight.constraint;
+            constraint.as_ref().map_or(value, |constraint| constraint.call(value))
+        });
+        let moved: Vec<_> = variables.into_iter().zip(obeying).collect();
+        for (before, after) in moved.into_iter().chain(states.into_iter().zip(next.states)) {
             self.graph.assign(before, after);
         }
         for &(place, value) in &forward.updates {

@@ -9,9 +9,9 @@ use kerros_plan::StateStore;
 
 use super::Reset;
 use super::history::Metrics;
-use super::objectives::{distinct_names, resolve_metric};
+use super::objectives::distinct_names;
 use crate::losses::{self, Loss, Targets};
-use crate::metrics::Metric;
+use crate::metrics::{self, Metric};
 use crate::model::{Model, not_built};
 
 /// Loss and metrics for targets of one shape.
@@ -94,12 +94,13 @@ impl Model {
             [(&compiled.metrics, false), (&compiled.weighted_metrics, true)]
         {
             for choice in choices {
-                let (name, metric) = resolve_metric(choice, &y_true, &y_pred)
+                let metric = metrics::resolve(choice, &y_true, &y_pred)
                     .map_err(|error| error.at(&compiled.origin))?;
-                resolved.push((name, metric, is_weighted));
+                resolved.push((metric, is_weighted));
             }
         }
-        let names = resolved.iter().map(|(name, _, weighted)| (name.clone(), *weighted)).collect();
+        let names =
+            resolved.iter().map(|(m, weighted)| (m.name().to_string(), *weighted)).collect();
         let mut resets = Vec::new();
         let mut declare = |shape: &Shape| {
             let id = states.store.declare(&Type::f32(shape));
@@ -108,7 +109,7 @@ impl Model {
         };
         let (loss_total, loss_rows) = (declare(&Shape::scalar()), declare(&Shape::scalar()));
         let mut metrics = Vec::new();
-        for (name, (_, metric, is_weighted)) in distinct_names(names).into_iter().zip(resolved) {
+        for (name, (metric, is_weighted)) in distinct_names(names).into_iter().zip(resolved) {
             let variables = metric.variables().iter().map(|v| declare(&v.shape)).collect();
             metrics.push(Tracked { name, metric, variables, is_weighted });
         }

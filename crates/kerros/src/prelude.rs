@@ -1,0 +1,43 @@
+//! Everything that a program that trains models writes: `use kerros::prelude::*;`.
+//!
+//! Where a loss and a metric have one name, the loss is here; metrics are taken by their
+//! string names or from [`crate::metrics`]. `Activation` and `Softmax` are activation
+//! functions here; the layers of these names are in [`crate::layers`].
+
+pub use kerros_core::{DType, Error, ErrorKind, Result, Shape, Tensor};
+pub use kerros_data::{Dataset, Samples, Split, datasets};
+pub use kerros_graph::{Graph, Node, grad};
+
+pub use crate::activations::{
+    Elu, Exponential, Gelu, HardSigmoid, LeakyRelu, Linear, Mish, Relu, Relu6, Selu, Sigmoid, Silu,
+    Softmax, Softplus, Softsign, Step, Tanh,
+};
+pub use crate::callbacks::{
+    Callback, EarlyStopping, LambdaCallback, ReduceLROnPlateau, StopAtLoss, TerminateOnNaN,
+};
+pub use crate::constraints::{MaxNorm, MinMaxNorm, NonNeg, UnitNorm};
+pub use crate::initializers::{
+    Constant, GlorotNormal, GlorotUniform, HeNormal, HeUniform, LecunNormal, LecunUniform, Ones,
+    Orthogonal, RandomNormal, RandomUniform, TruncatedNormal, VarianceScaling, Zeros,
+};
+pub use crate::layers::{
+    Dense, Dropout, ELU, Flatten, Identity, InputLayer, LeakyReLU, Normalization, PReLU, ReLU,
+    Rescaling, Reshape,
+};
+pub use crate::losses::{
+    BinaryCrossentropy, CategoricalCrossentropy, Hinge, Huber, KLDivergence, LogCosh,
+    MeanAbsoluteError, MeanSquaredError, Poisson, SparseCategoricalCrossentropy, SquaredHinge,
+};
+pub use crate::metrics;
+pub use crate::metrics::Accuracy;
+pub use crate::model::{Model, Sequential, set_random_seed};
+pub use crate::optimizers::{
+    Adadelta, Adagrad, Adam, AdamW, Adamax, Ftrl, Lion, Nadam, RMSprop, SGD,
+};
+pub use crate::regularizers::{L1, L1L2, L2};
+pub use crate::schedules::{
+    CosineDecay, ExponentialDecay, InverseTimeDecay, PiecewiseConstantDecay, PolynomialDecay,
+};
+pub use crate::trainer::{
+    Compile, Evaluate, Fit, Function, History, Metrics, Training, Variables, Verbose,
+};
