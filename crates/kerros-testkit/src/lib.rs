@@ -2,5 +2,7 @@
 #![forbid(unsafe_code)]
 
 pub mod draw;
+pub mod gradients;
+pub mod sample;
 
 pub use draw::Draw;
