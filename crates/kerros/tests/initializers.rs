@@ -2,7 +2,7 @@
 //! large samples, exact limits, orthogonality, and the same bits for the same draw.
 
 use kerros::initializers::{self, *};
-use kerros::{Described, Error, ErrorKind, Shape, Tensor};
+use kerros::{Error, ErrorKind, Shape, Tensor};
 use kerros_core::Philox;
 use serde_json::{Value, json};
 
