@@ -42,7 +42,6 @@ fn rates_agree_with_keras() {
         for (step, theirs) in numbers(&fixture["steps"]).into_iter().zip(theirs) {
             let ours = rate_at(&*schedule, step);
             let allowed = relative * theirs + of_largest * largest;
-            println!("{name} {step} {ours} {theirs} {}", (ours - theirs).abs() / allowed);
             assert!(
                 (ours - theirs).abs() <= allowed,
                 "{name} {} at step {step}: {ours}, in Keras {theirs}",
