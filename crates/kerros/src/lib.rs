@@ -15,6 +15,7 @@ pub mod object;
 pub mod optimizers;
 pub mod prelude;
 pub mod regularizers;
+pub mod saving;
 pub mod schedules;
 pub mod trainer;
 
@@ -25,4 +26,5 @@ pub use kerros_plan as plan;
 pub use device::{default_device, set_default_device};
 pub use model::{Model, Sequential, set_random_seed};
 pub use object::{Choice, Config, ConfigReader, Described, Entry, Registry};
+pub use saving::{Load, load_model};
 pub use trainer::{Compile, Evaluate, Fit, Function, History, Metrics, Variables, Verbose};

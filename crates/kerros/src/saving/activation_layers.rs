@@ -1,0 +1,85 @@
+//! Activation functions with settings. Keras has no way to write those into a file but as
+//! layers: `Dense(8, activation=layers.LeakyReLU(0.1))`.
+
+use serde_json::{Value, json};
+
+use super::objects::class_name;
+use crate::layers::options::dtype_policy;
+use crate::object::Config;
+
+/// Activation functions and the layers that do the same.
+const PAIRS: [(&str, &str, &str); 4] = [
+    ("relu", "ReLU", "re_lu"),
+    ("leaky_relu", "LeakyReLU", "leaky_re_lu"),
+    ("elu", "ELU", "elu"),
+    ("softmax", "Softmax", "softmax"),
+];
+
+/// The activation for a serialized layer, if the value is one of those.
+pub(super) fn read(value: &Value) -> Option<Value> {
+    let is_layer = value.get("module").and_then(Value::as_str) == Some("keras.layers");
+    let class = class_name(value).filter(|_| is_layer)?;
+    let (function, ..) = PAIRS.iter().find(|(_, layer, _)| *layer == class)?;
+    let mut config = value.get("config")?.as_object()?.clone();
+    for name in ["name", "trainable", "dtype"] {
+        config.shift_remove(name);
+    }
+    Some(json!({"module": "keras.activations", "class_name": function, "config": config}))
+}
+
+/// Puts a layer in place of an activation with settings in the config of a layer. An
+/// activation that Keras has no layer for stays as it is: Kerros alone reads such a file, and
+/// the class is returned.
+pub(super) fn write(config: &mut Config) -> Option<String> {
+    let activation = config.get_mut("activation").filter(|value| value.is_object())?;
+    let class = class_name(activation)?;
+    let Some((_, layer, name)) = PAIRS.iter().find(|(function, ..)| *function == class) else {
+        return Some(class.into());
+    };
+    let mut all = Config::new();
+    all.insert("name".into(), json!(name));
+    all.insert("trainable".into(), json!(true));
+    all.insert("dtype".into(), dtype_policy());
+    for (key, value) in activation.get("config").and_then(Value::as_object).into_iter().flatten() {
+        all.insert(key.clone(), value.clone());
+    }
+    *activation = json!({
+        "module": "keras.layers",
+        "class_name": layer,
+        "config": all,
+        "registered_name": null,
+    });
+    None
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn settings_go_through_a_layer_and_back() {
+        let activation = json!({
+            "module": "keras.activations",
+            "class_name": "leaky_relu",
+            "config": {"negative_slope": 0.1},
+            "registered_name": null,
+        });
+        let mut config = Config::from_iter([("activation".to_string(), activation)]);
+        assert_eq!(write(&mut config), None);
+        let layer = &config["activation"];
+        assert_eq!(layer["class_name"], "LeakyReLU");
+        assert_eq!(layer["config"]["trainable"], true);
+        let again = read(layer).unwrap();
+        assert_eq!(again["class_name"], "leaky_relu");
+        assert_eq!(again["config"], json!({"negative_slope": 0.1}));
+    }
+
+    #[test]
+    fn what_keras_has_no_layer_for_stays() {
+        let activation = json!({"class_name": "gelu", "config": {"approximate": true}});
+        let mut config = Config::from_iter([("activation".to_string(), activation)]);
+        assert_eq!(write(&mut config).as_deref(), Some("gelu"));
+        assert_eq!(config["activation"]["class_name"], "gelu");
+        assert!(read(&json!("relu")).is_none());
+    }
+}

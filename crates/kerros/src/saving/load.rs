@@ -1,0 +1,186 @@
+//! From a file to a model.
+
+use std::fmt;
+use std::path::Path;
+use std::sync::Arc;
+
+use kerros_core::{Error, ErrorKind, Result};
+use kerros_plan::Device;
+use serde_json::Value;
+
+use super::archive::{Archive, WeightTree};
+use super::metadata::{self, Resume};
+use super::rebuild::{self, Plan};
+use super::weights::{self, OptimizerState};
+use super::{is_weights_file, trial};
+use crate::model::{Model, Sequential};
+
+/// How to load a model.
+///
+/// ```no_run
+/// use kerros::saving::Load;
+/// // A model with a loss of one's own: compile it anew.
+/// let model = Load::new().compile(false).model("digits.keras")?;
+/// # Ok::<(), kerros::Error>(())
+/// ```
+#[derive(Clone)]
+pub struct Load {
+    compile: bool,
+    device: Option<Arc<dyn Device>>,
+}
+
+impl Load {
+    /// With optimizer, loss and metrics as far as the file has them, on the default device.
+    #[allow(clippy::new_without_default)]
+    pub fn new() -> Self {
+        Load { compile: true, device: None }
+    }
+
+    /// Sets whether to read optimizer, loss and metrics. Default: `true`.
+    pub fn compile(mut self, compile: bool) -> Self {
+        self.compile = compile;
+        self
+    }
+
+    /// Sets the device the model will run on. Default: the default device.
+    pub fn device(mut self, device: Arc<dyn Device>) -> Self {
+        self.device = Some(device);
+        self
+    }
+
+    /// Reads a `.keras` file, by Kerros or by Keras 3.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Io`] and [`ErrorKind::Format`] as [`Archive::read`];
+    /// [`ErrorKind::Unsupported`] with all layers, objects and arguments that Kerros does not
+    /// have, each by name; [`ErrorKind::Shape`] with the layer and both shapes where weights do
+    /// not fit.
+    #[track_caller]
+    pub fn model(&self, path: impl AsRef<Path>) -> Result<Sequential> {
+        let path = path.as_ref();
+        let loaded = match Archive::read(path) {
+            Ok(archive) => self.archive(&archive),
+            Err(error) => return Err(error),
+        };
+        match loaded {
+            Ok(model) => Ok(model),
+            Err(error) => Err(error.context(format!("loading `{}`", path.display()))),
+        }
+    }
+
+    /// Builds the model that an archive in memory holds.
+    ///
+    /// # Errors
+    /// As [`Load::model`].
+    #[track_caller]
+    pub fn archive(&self, archive: &Archive) -> Result<Sequential> {
+        let plan = rebuild::plan(&archive.config, self.compile)?;
+        trial::check(&plan.layers, &archive.weights)?;
+        let resume = metadata::read(&archive.metadata).filter(|_| plan.compile.is_some());
+        let mut model = assemble(plan, resume, self.device.clone())?;
+        if model.network.inputs.is_empty() {
+            return match archive.weights.num_datasets() {
+                0 => Ok(model),
+                count => Err(Error::new(
+                    ErrorKind::Format,
+                    format!("{count} weights of a model whose input shape the file does not tell"),
+                )
+                .expected("an `InputLayer` in the config")),
+            };
+        }
+        let values = weights::read(&model, &archive.weights)?;
+        model.set_weights(&values)?;
+        if model.is_compiled() {
+            restore_optimizer(&mut model, &archive.weights)?;
+        }
+        if let Some(resume) = resume {
+            model.set_random_key(resume.random_key)?;
+            model.epochs_done = resume.epochs_done;
+        }
+        Ok(model)
+    }
+
+    /// Builds the model of a config alone: its weights start anew.
+    #[track_caller]
+    pub(super) fn config(&self, config: &Value) -> Result<Sequential> {
+        assemble(rebuild::plan(config, self.compile)?, None, self.device.clone())
+    }
+}
+
+/// The model of a plan: built when its input is known, compiled when the plan says how.
+fn assemble(
+    plan: Plan,
+    resume: Option<Resume>,
+    device: Option<Arc<dyn Device>>,
+) -> Result<Sequential> {
+    let mut model = Sequential::new().name(plan.name);
+    if let Some(device) = device {
+        model = model.device(device);
+    }
+    if let Some(resume) = resume {
+        model = model.seed(resume.seed);
+    }
+    plan.layers.into_iter().for_each(|layer| model.push(layer));
+    if !plan.trainable {
+        model.network.layers.iter_mut().for_each(|entry| entry.trainable = false);
+    }
+    if !model.network.inputs.is_empty() {
+        model.build_with(None)?;
+    }
+    if let Some(compile) = plan.compile {
+        model.compile_with(compile)?;
+    }
+    Ok(model)
+}
+
+/// Sets the optimizer's state as far as the file has one that fits.
+fn restore_optimizer(model: &mut Model, tree: &WeightTree) -> Result<()> {
+    match weights::read_optimizer(model, tree)? {
+        OptimizerState::Absent => Ok(()),
+        OptimizerState::Whole(values) => model.set_optimizer_states(&values),
+        OptimizerState::Other { found, expected } => {
+            model.warnings.warn(&format!(
+                "the optimizer begins anew: the file has {found} of its variables, the model \
+                 {expected}; layers were frozen or unfrozen, or it is another optimizer"
+            ));
+            Ok(())
+        }
+    }
+}
+
+impl fmt::Debug for Load {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let device = self.device.as_ref().map(|device| device.name());
+        f.debug_struct("Load").field("compile", &self.compile).field("device", &device).finish()
+    }
+}
+
+impl Model {
+    /// Sets the weights to those of a `.weights.h5` or `.keras` file; and the optimizer's state,
+    /// if the model is compiled and the file has one that fits.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Shape`] with the layer and both shapes where weights do not fit: nothing is
+    /// set then. [`ErrorKind::State`] for a model without weights;
+    /// [`ErrorKind::Argument`] for a file with another ending; as [`Archive::read`].
+    pub fn load_weights(&mut self, path: impl AsRef<Path>) -> Result<()> {
+        let path = path.as_ref();
+        self.build_with(None)?;
+        let tree = match is_weights_file(path)? {
+            true => WeightTree::read_h5(path)?,
+            false => Archive::read(path)?.weights,
+        };
+        let place = |error: Error| error.context(format!("loading `{}`", path.display()));
+        let values = weights::read(self, &tree).map_err(place)?;
+        if !self.is_compiled() {
+            return self.set_weights(&values).map_err(place);
+        }
+        // The optimizer's state is checked before anything is set.
+        let before = self.get_weights()?;
+        self.set_weights(&values).map_err(place)?;
+        restore_optimizer(self, &tree).map_err(|error| match self.set_weights(&before) {
+            Ok(()) => place(error),
+            Err(error) => place(error),
+        })
+    }
+}

@@ -1,0 +1,86 @@
+//! Models in files: `.keras`, `.weights.h5` and JSON, in both directions with Keras 3.
+//!
+//! A `.keras` file holds layers, weights, how the model was compiled and the state of its
+//! optimizer. Keras loads what is written here and trains on with the same numbers, and the
+//! other way round. What a file says never runs code and opens no path; layers, objects and
+//! arguments that Kerros does not have are reported all at once; nothing half-made comes out.
+//!
+//! ```no_run
+//! use kerros::Sequential;
+//! use kerros::layers::Dense;
+//! let mut model = Sequential::new().input([64]).add(Dense::new(10).activation("softmax"));
+//! model.compile("adam", "sparse_categorical_crossentropy", ["accuracy"])?;
+//! model.save("digits.keras")?;
+//! let mut again = Sequential::load("digits.keras")?;
+//! assert_eq!(again.get_weights()?, model.get_weights()?);
+//! # Ok::<(), kerros::Error>(())
+//! ```
+
+use std::path::Path;
+
+use kerros_core::{Error, ErrorKind, Result};
+
+use crate::model::Sequential;
+
+mod activation_layers;
+pub mod archive;
+mod compile_config;
+mod describe;
+mod functional;
+mod load;
+mod metadata;
+mod objects;
+mod problems;
+mod python_json;
+mod rebuild;
+mod save;
+mod trial;
+mod weights;
+
+pub use load::Load;
+
+/// Loads a model from a `.keras` file, by Kerros or by Keras 3: with its weights, and compiled
+/// as it was, optimizer state and all.
+///
+/// # Errors
+/// As [`Load::model`].
+#[track_caller]
+pub fn load_model(path: impl AsRef<Path>) -> Result<Sequential> {
+    Load::new().model(path)
+}
+
+impl Sequential {
+    /// Loads a model from a `.keras` file: see [`load_model`].
+    ///
+    /// # Errors
+    /// As [`Load::model`].
+    #[track_caller]
+    pub fn load(path: impl AsRef<Path>) -> Result<Self> {
+        Load::new().model(path)
+    }
+
+    /// The model that a JSON text describes, as [`crate::Model::to_json`] and Keras write it.
+    /// Its weights start anew.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Format`] for a text that is not JSON or no model;
+    /// [`ErrorKind::Unsupported`] with everything that Kerros does not have, each by name.
+    #[track_caller]
+    pub fn from_json(json: &str) -> Result<Self> {
+        match serde_json::from_str(json) {
+            Ok(config) => Load::new().config(&config),
+            Err(error) => Err(Error::new(ErrorKind::Format, "it is not JSON").caused_by(error)),
+        }
+    }
+}
+
+/// Whether the name is that of a weights file (`.weights.h5`) rather than of a model (`.keras`).
+fn is_weights_file(path: &Path) -> Result<bool> {
+    let name = path.file_name().map(|name| name.to_string_lossy().to_lowercase());
+    match name.unwrap_or_default() {
+        name if name.ends_with(".weights.h5") => Ok(true),
+        name if name.ends_with(".keras") => Ok(false),
+        _ => Err(Error::new(ErrorKind::Argument, format!("the file name `{}`", path.display()))
+            .expected("an ending `.keras` for models, `.weights.h5` for weights")),
+    }
+}

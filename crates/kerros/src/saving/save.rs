@@ -1,0 +1,118 @@
+//! From a model to a file.
+
+use std::path::Path;
+
+use kerros_core::{Error, ErrorKind, Result};
+use serde_json::Value;
+
+use super::archive::Archive;
+use super::metadata::{self, Resume};
+use super::{describe, is_weights_file, python_json, rebuild, weights};
+use crate::model::Model;
+use crate::schedules::LearningRate;
+
+impl Model {
+    /// Writes the model to a `.keras` file that Keras 3 and [`super::load_model`] load: layers,
+    /// weights, optimizer, loss and metrics, the optimizer's state, and where the random
+    /// numbers stand. Either the whole file appears or what was there before stays.
+    ///
+    /// Objects of your own are written by name; a warning tells that the file cannot be loaded
+    /// as a whole then.
+    ///
+    /// # Errors
+    /// [`ErrorKind::State`] for a model without weights; [`ErrorKind::Argument`] for a file
+    /// name that does not end in `.keras`; [`ErrorKind::Io`] when writing fails.
+    pub fn save(&mut self, path: impl AsRef<Path>) -> Result<()> {
+        let path = path.as_ref();
+        if is_weights_file(path)? {
+            return Err(Error::new(ErrorKind::Argument, format!("saving `{}`", path.display()))
+                .expected("a name that ends in `.keras`")
+                .hint("save weights alone with `save_weights`"));
+        }
+        let place = |error: Error| error.context(format!("saving `{}`", path.display()));
+        let (archive, warnings) = self.archive_with_warnings().map_err(place)?;
+        archive.write(path)?;
+        for warning in warnings {
+            self.warnings.warn(&format!("`{}`: {warning}", path.display()));
+        }
+        Ok(())
+    }
+
+    /// The content of the file that [`Model::save`] writes.
+    ///
+    /// # Errors
+    /// As there, but for those of the file.
+    pub fn to_archive(&mut self) -> Result<Archive> {
+        self.archive_with_warnings().map(|(archive, _)| archive)
+    }
+
+    fn archive_with_warnings(&mut self) -> Result<(Archive, Vec<String>)> {
+        let weights = weights::write(self)?;
+        let resume = match self.is_compiled() {
+            true => {
+                let random_key = self.random_key()?;
+                let epochs_done = self.epochs_done;
+                self.seed.map(|seed| Resume { seed, random_key, epochs_done })
+            }
+            false => None,
+        };
+        let (config, warnings) = self.config_with_warnings()?;
+        Ok((Archive { config, metadata: metadata::write(resume), weights }, warnings))
+    }
+
+    fn config_with_warnings(&mut self) -> Result<(Value, Vec<String>)> {
+        let mut warnings = Vec::new();
+        let mut rate = None;
+        if let Some(compiled) = &self.compiled {
+            let options = compiled.optimizer.options();
+            if !options.exclude_from_weight_decay.is_empty() {
+                warnings.push("files do not keep `exclude_from_weight_decay`".into());
+            }
+            let is_constant = matches!(options.learning_rate, LearningRate::Constant(_));
+            // The rate of the optimizer's variable, where there is one.
+            if is_constant && compiled.optimizer_states.is_some() {
+                rate = Some(self.learning_rate()?);
+            }
+        }
+        let compiled = self.compiled.as_ref();
+        let config = describe::model(&self.network, compiled, rate, &mut warnings);
+        if let Err(error) = rebuild::plan(&config, true) {
+            warnings.push(format!("it cannot be loaded as a whole again: {error}"));
+        }
+        Ok((config, warnings))
+    }
+
+    /// Writes the weights, and the optimizer's state of a compiled model, to a `.weights.h5`
+    /// file that Keras 3 and [`Model::load_weights`] load. Either the whole file appears or
+    /// what was there before stays.
+    ///
+    /// # Errors
+    /// [`ErrorKind::State`] for a model without weights; [`ErrorKind::Argument`] for a file
+    /// name that does not end in `.weights.h5`; [`ErrorKind::Io`] when writing fails.
+    pub fn save_weights(&mut self, path: impl AsRef<Path>) -> Result<()> {
+        let path = path.as_ref();
+        if !is_weights_file(path)? {
+            return Err(Error::new(ErrorKind::Argument, format!("saving `{}`", path.display()))
+                .expected("a name that ends in `.weights.h5`")
+                .hint("save the whole model with `save`"));
+        }
+        let place = |error: Error| error.context(format!("saving `{}`", path.display()));
+        weights::write(self).map_err(place)?.write_h5(path)
+    }
+
+    /// The model as Keras's JSON: layers, and how it was compiled, without weights.
+    ///
+    /// # Errors
+    /// A mistake in the layers, of a model whose input is given.
+    pub fn to_json(&mut self) -> Result<String> {
+        self.network.check()?;
+        if !self.network.inputs.is_empty() {
+            self.build_with(None)?;
+        }
+        let (config, warnings) = self.config_with_warnings()?;
+        for warning in warnings {
+            self.warnings.warn(&warning);
+        }
+        Ok(python_json::to_string(&config))
+    }
+}
