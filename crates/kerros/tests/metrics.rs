@@ -144,6 +144,13 @@ fn the_bare_accuracy_is_the_word() {
 }
 
 #[test]
+fn labels_go_with_the_last_axis() {
+    let config = serde_json::json!({"axis": 1});
+    let error = build(&REGISTRY, "SparseCategoricalCrossentropy", &config).unwrap_err();
+    assert!(error.to_string().contains("`axis` is 1, expected -1"), "{error}");
+}
+
+#[test]
 fn nothing_seen_is_zero() {
     for entry in REGISTRY.entries {
         let metric = REGISTRY.named(entry.class_name).unwrap();

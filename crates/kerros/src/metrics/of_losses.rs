@@ -2,9 +2,11 @@
 
 use kerros_core::Result;
 use kerros_graph::Node;
+use serde_json::{Value, json};
 
 use super::MeanMetric;
 use super::define::metric;
+use crate::losses::settings::Setting;
 use crate::losses::{self, Loss, Targets};
 
 /// Gives a metric the values of a loss made from its settings.
@@ -218,7 +220,7 @@ metric! {
     /// - `from_logits`: default `false`.
     /// - `ignore_class`: a label whose samples count as 0, and are left out of the divisor where
     ///   samples are weighted (as in Keras, only there). Default: none.
-    SparseCategoricalCrossentropy { from_logits: bool = false, ignore_class: Option<i32> = None, axis: isize = -1 }
+    SparseCategoricalCrossentropy { from_logits: bool = false, ignore_class: Option<i32> = None, axis: LastAxis = LastAxis }
     name: "sparse_categorical_crossentropy",
     names: &["sparse_categorical_crossentropy"],
     summary: "mean cross-entropy of class indices",
@@ -245,3 +247,17 @@ mean_of_loss!(SparseCategoricalCrossentropy, |metric| {
         None => loss,
     }
 });
+
+/// The class axis of sparse targets, which is always the last: as in Keras on JAX.
+#[derive(Clone, Debug, PartialEq)]
+struct LastAxis;
+
+impl Setting for LastAxis {
+    const WHAT: &'static str = "-1, as labels go with classes along the last axis";
+    fn write(&self) -> Value {
+        json!(-1)
+    }
+    fn read(value: &Value) -> Option<Self> {
+        (value.as_i64() == Some(-1)).then_some(LastAxis)
+    }
+}
