@@ -1,0 +1,28 @@
+//! `kerros evaluate`: loss and metrics of a saved model on data.
+
+use anyhow::Result;
+use kerros::Evaluate;
+
+use crate::args::EvaluateArgs;
+use crate::array_data::{self, Purpose};
+use crate::{device, outputs, summary};
+
+/// Runs `kerros evaluate`.
+///
+/// # Errors
+/// A model or data that cannot be read, or that do not fit.
+pub fn run(args: &EvaluateArgs) -> Result<()> {
+    array_data::note_unused(&args.data, Purpose::Evaluate);
+    device::set(&args.data.device)?;
+    let mut model = summary::load(&args.model)?;
+    let data = array_data::load(&args.data, Purpose::Evaluate)?;
+    let metrics = model.evaluate_with(&data.train, Evaluate::new().batch_size(args.batch_size))?;
+    if args.json {
+        println!("{}", outputs::json_object(metrics.iter()));
+    } else {
+        for (name, value) in metrics.iter() {
+            println!("{name}: {value:.6}");
+        }
+    }
+    Ok(())
+}

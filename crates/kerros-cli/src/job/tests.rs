@@ -1,0 +1,117 @@
+use super::*;
+
+const JOB: &str = r#"
+[data]
+dataset = "iris"
+
+[[layers]]
+type = "Dense"
+units = 3
+activation = "softmax"
+
+[compile]
+optimizer = "adam"
+loss = "sparse_categorical_crossentropy"
+
+[fit]
+epochs = 2
+"#;
+
+fn message(text: &str) -> String {
+    match Job::parse("job", text, Path::new("")) {
+        Ok(_) => panic!("{text} was accepted"),
+        Err(error) => error.to_string(),
+    }
+}
+
+#[test]
+fn the_shortest_job_takes_the_defaults() {
+    let job = Job::parse("job", JOB, Path::new("")).unwrap();
+    assert_eq!((job.fit.epochs, job.fit.batch_size, job.fit.shuffle), (2, 32, true));
+    assert_eq!(job.fit.class_weight, ClassWeight::Given(Vec::new()));
+    assert_eq!(job.output.model, None);
+    let mut model = job.model(&job.data.load().unwrap(), Some(1)).unwrap();
+    assert_eq!(model.network().name, "job");
+    assert_eq!(model.count_params().unwrap(), 4 * 3 + 3);
+}
+
+#[test]
+fn unknown_keys_are_refused_everywhere() {
+    let with = |from: &str, to: &str| message(&JOB.replace(from, to));
+    assert!(with("[fit]", "[fti]").contains("the job: unknown key `fti`"));
+    assert!(with("[fit]", "[fti]").contains("did you mean `fit`?"));
+    assert!(with("epochs", "epohcs").contains("[fit]: unknown key `epohcs`"));
+    assert!(
+        with("dataset =", "shuffel = true\ndataset =").contains("[data]: unknown key `shuffel`")
+    );
+    assert!(with("optimizer", "optimiser").contains("[compile]: `optimizer` is missing"));
+    assert!(with("units", "unit").contains("unknown argument `unit`"));
+    assert!(with("\"Dense\"", "\"Dnese\"").contains("nearest being Dense"));
+}
+
+#[test]
+fn what_is_missing_is_named() {
+    assert!(message("").contains("there is no [data]"));
+    assert!(message("[data]\ndataset = \"iris\"").contains("there is no [compile]"));
+    let without = JOB.replace("[[layers]]", "[other]");
+    assert!(message(&without).contains("there are no layers"), "{}", message(&without));
+    assert!(message("[data\n").contains("this is not TOML"));
+}
+
+#[test]
+fn class_weights_are_given_or_balanced() {
+    let parse =
+        |line: &str| Job::parse("job", &format!("{JOB}class_weight = {line}"), Path::new(""));
+    assert_eq!(
+        parse("{ 0 = 1, 2 = 3.5 }").unwrap().fit.class_weight,
+        ClassWeight::Given(vec![(0, 1.0), (2, 3.5)])
+    );
+    assert_eq!(parse("\"balanced\"").unwrap().fit.class_weight, ClassWeight::Balanced);
+    assert!(parse("{ 0 = -1 }").is_err());
+    assert!(parse("{ cat = 1 }").is_err());
+}
+
+#[test]
+fn callbacks_take_their_arguments() {
+    let parse =
+        |lines: &str| Job::parse("job", &format!("{JOB}[[fit.callbacks]]\n{lines}"), Path::new(""));
+    let all = "type = 'EarlyStopping'\nmonitor = 'loss'\npatience = 3\nmin_delta = 0.1\n\
+               mode = 'min'\nbaseline = 1.0\nrestore_best_weights = true\nstart_from_epoch = 2\n\
+               [[fit.callbacks]]\ntype = 'ReduceLROnPlateau'\nfactor = 0.5\ncooldown = 1\n\
+               [[fit.callbacks]]\ntype = 'StopAtLoss'\nthreshold = 0.1\n\
+               [[fit.callbacks]]\ntype = 'TerminateOnNaN'";
+    assert_eq!(parse(all).unwrap().fit.callbacks.len(), 4);
+    assert!(parse("type = 'EarlyStoping'").unwrap_err().to_string().contains("did you mean"));
+    assert!(
+        parse("type = 'EarlyStopping'\npatient = 3").unwrap_err().to_string().contains("patience")
+    );
+    assert!(
+        parse("type = 'StopAtLoss'").unwrap_err().to_string().contains("`threshold` is missing")
+    );
+    assert!(parse("patience = 3").unwrap_err().to_string().contains("`type` is missing"));
+}
+
+#[test]
+fn a_normalization_takes_the_training_data() {
+    let first = JOB.replacen("[[layers]]", "[[layers]]\ntype = 'Normalization'\n\n[[layers]]", 1);
+    let job = Job::parse("job", &first, Path::new("")).unwrap();
+    let data = job.data.load().unwrap();
+    let mut model = job.model(&data, Some(1)).unwrap();
+    let mean = model.get_weights().unwrap()[0].to_vec_f64();
+    // The mean length of the sepals in R. A. Fisher's table.
+    assert!((mean[0] - 5.843333).abs() < 1e-5, "{mean:?}");
+    let late = JOB.replace("[compile]", "[[layers]]\ntype = 'Normalization'\n\n[compile]");
+    let job = Job::parse("job", &late, Path::new("")).unwrap();
+    let error = job.model(&data, None).unwrap_err();
+    assert!(error.to_string().starts_with("[[layers]] number 2"), "{error}");
+}
+
+#[test]
+fn the_built_in_jobs_are_sound() {
+    for (name, _) in BUILT_IN {
+        let job = Job::built_in(name).unwrap();
+        let data = job.data.load().unwrap();
+        job.model(&data, Some(0)).unwrap();
+    }
+    assert!(Job::built_in("digit").is_err());
+}
