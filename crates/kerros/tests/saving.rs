@@ -173,6 +173,19 @@ fn files_with_unknown_parts_say_which() {
     }
 }
 
+/// The format of Keras 2, as Keras 3 writes it.
+#[test]
+fn whole_models_in_hdf5_load_and_train_on() {
+    for name in ["adam_digits", "normalized_regression"] {
+        let side = fixture(&format!("models/{name}.json"));
+        let mut model = load_model(models().join(format!("{name}.h5"))).unwrap();
+        assert_eq!(check(&mut model, &side), [""; 0], "{name}");
+        assert!(model.is_compiled());
+    }
+    let weights = load_model(models().join("adam_digits.weights.h5")).unwrap_err();
+    assert!(weights.to_string().contains("load_weights"), "{weights}");
+}
+
 /// What is written equals what was read: of every fixture the config, but for what depends on
 /// the process that wrote it and on the backend, and all weights.
 #[test]
@@ -214,4 +227,353 @@ fn without_addresses(value: &mut Value) {
         Value::Array(values) => values.iter_mut().for_each(without_addresses),
         _ => {}
     }
+}
+
+fn rows(count: usize, width: usize) -> Tensor {
+    let data: Vec<f32> =
+        (0..count * width).map(|at| ((at * 37 % 101) as f32 - 50.0) / 50.0).collect();
+    Tensor::new([count, width], data).unwrap()
+}
+
+fn classes(count: usize) -> Tensor {
+    Tensor::new([count], (0..count).map(|row| (row * 5 % 3) as i32).collect::<Vec<_>>()).unwrap()
+}
+
+fn classifier() -> Sequential {
+    let mut model = Sequential::new()
+        .seed(3)
+        .input([6])
+        .add(Dense::new(8).activation("relu"))
+        .add(Dropout::new(0.3))
+        .add(Dense::new(3).activation("softmax"));
+    model.compile(Adam::new(0.01), "sparse_categorical_crossentropy", ["accuracy"]).unwrap();
+    model
+}
+
+fn quiet(epochs: usize) -> Fit<'static> {
+    Fit::epochs(epochs).batch_size(8).verbose(Verbose::Silent)
+}
+
+/// Shuffling and dropout included: the file holds where the random numbers stand.
+#[test]
+fn a_run_that_went_through_a_file_ends_bit_equal_to_one_that_did_not() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("half.keras");
+    let (x, y) = (rows(30, 6), classes(30));
+    let mut whole = classifier();
+    whole.fit((&x, &y), quiet(2)).unwrap();
+    whole.save(&path).unwrap();
+    let mut resumed = Sequential::load(&path).unwrap();
+    let expected = whole.fit((&x, &y), quiet(3)).unwrap();
+    let found = resumed.fit((&x, &y), quiet(3)).unwrap();
+    assert_eq!(found.get("loss"), expected.get("loss"));
+    assert_eq!(resumed.get_weights().unwrap(), whole.get_weights().unwrap());
+    assert_eq!(optimizer_states(&mut resumed), optimizer_states(&mut whole));
+    assert_eq!(resumed.random_key().unwrap(), whole.random_key().unwrap());
+}
+
+#[test]
+fn weights_files_hold_weights_and_optimizer() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("x.weights.h5");
+    let (x, y) = (rows(20, 6), classes(20));
+    let mut model = classifier();
+    model.fit((&x, &y), quiet(1)).unwrap();
+    model.save_weights(&path).unwrap();
+    let mut other = classifier();
+    other.load_weights(&path).unwrap();
+    assert_eq!(other.get_weights().unwrap(), model.get_weights().unwrap());
+    assert_eq!(optimizer_states(&mut other), optimizer_states(&mut model));
+
+    // Keras's own.
+    let side = fixture("models/adam_digits.json");
+    let mut model = load_model(models().join("adam_digits.keras")).unwrap();
+    let zeros: Vec<Tensor> =
+        model.get_weights().unwrap().iter().map(|w| Tensor::zeros(w.shape(), w.dtype())).collect();
+    model.set_weights(&zeros).unwrap();
+    model.load_weights(models().join("adam_digits.weights.h5")).unwrap();
+    assert_eq!(check(&mut model, &side), [""; 0]);
+    model.set_weights(&zeros).unwrap();
+    model.load_weights(models().join("adam_digits.keras")).unwrap();
+    assert_ne!(model.get_weights().unwrap(), zeros);
+}
+
+#[test]
+fn weights_that_do_not_fit_name_the_layer_and_both_shapes_and_change_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("x.weights.h5");
+    classifier().save_weights(&path).unwrap();
+    let mut other = Sequential::new()
+        .input([6])
+        .add(Dense::new(8).name("first"))
+        .add(Dense::new(4).name("second"))
+        .add(Dense::new(2).use_bias(false).name("third"));
+    let before = other.get_weights().unwrap();
+    let error = other.load_weights(&path).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Shape);
+    let text = error.to_string();
+    let told = [
+        "layer `second`: `kernel` has shape [8, 3] in the file",
+        "expected: [8, 4]",
+        "layer `second`: `bias` has shape [3] in the file",
+        "layer `third`: 0 weights in the file: none",
+        "expected: 1: kernel [4, 2]",
+    ];
+    for part in told {
+        assert!(text.contains(part), "{part}: {text}");
+    }
+    assert_eq!(other.get_weights().unwrap(), before);
+
+    let error = Sequential::new().input([6]).add(Dense::new(8)).load_weights(&path).unwrap_err();
+    assert!(error.to_string().contains("2 weights in `layers/dense_1/vars`"), "{error}");
+}
+
+#[test]
+fn another_optimizer_begins_anew_and_says_so() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("x.weights.h5");
+    let (x, y) = (rows(20, 6), classes(20));
+    let mut model = classifier();
+    model.fit((&x, &y), quiet(1)).unwrap();
+    model.save_weights(&path).unwrap();
+    model.compile(SGD::new(0.1), "sparse_categorical_crossentropy", ()).unwrap();
+    let heard = std::sync::Arc::new(std::sync::Mutex::new(String::new()));
+    let ear = heard.clone();
+    model.on_warning(move |warning| ear.lock().unwrap().push_str(warning));
+    model.load_weights(&path).unwrap();
+    assert_eq!(optimizer_states(&mut model)[0], Tensor::scalar(0i32));
+    let text = heard.lock().unwrap().clone();
+    assert!(text.contains("the file has 10 of its variables, the model 2"), "{text}");
+}
+
+#[test]
+fn what_a_callback_made_of_the_learning_rate_is_kept() {
+    let mut model = classifier();
+    model.set_learning_rate(0.25).unwrap();
+    let archive = model.to_archive().unwrap();
+    assert_eq!(archive.config["compile_config"]["optimizer"]["config"]["learning_rate"], 0.25);
+    let mut again = Load::new().archive(&archive).unwrap();
+    assert_eq!(again.learning_rate().unwrap(), 0.25);
+}
+
+#[test]
+fn frozen_layers_stay_frozen() {
+    let mut model = classifier();
+    model.set_trainable("dense", false).unwrap();
+    model.compile("sgd", "sparse_categorical_crossentropy", ()).unwrap();
+    let again = Load::new().archive(&model.to_archive().unwrap()).unwrap();
+    assert!(!again.layer("dense").unwrap().trainable);
+    assert!(again.layer("dense_1").unwrap().trainable);
+}
+
+#[test]
+fn legacy_decay_is_a_schedule_in_the_file() {
+    let mut model = Sequential::new().input([2]).add(Dense::new(1));
+    model.compile(SGD::new(0.1).decay(0.01), "mse", ()).unwrap();
+    let config = model.to_archive().unwrap().config;
+    let rate = &config["compile_config"]["optimizer"]["config"]["learning_rate"];
+    assert_eq!(rate["class_name"], "InverseTimeDecay");
+    assert_eq!(rate["module"], "keras.optimizers.schedules");
+    assert_eq!(rate["config"]["decay_rate"], 0.01);
+    assert_eq!(rate["config"]["decay_steps"], 1);
+}
+
+#[test]
+fn json_goes_there_and_back() {
+    let schedule = ExponentialDecay::new(0.1, 10, 0.9);
+    let mut model = Sequential::new()
+        .input([2, 3])
+        .add(Flatten::new())
+        .add(Dense::new(4).activation(kerros::activations::LeakyRelu.negative_slope(0.1)))
+        .add(PReLU::new())
+        .add(LeakyReLU::new())
+        .add(Normalization::new())
+        .add(Activation::new("tanh").name("überall"));
+    model.compile(SGD::new(schedule).momentum(0.5), "mse", ["mae"]).unwrap();
+    let json = model.to_json().unwrap();
+    assert!(json.is_ascii() && json.contains("\"name\": \"\\u00fcberall\""), "{json}");
+    let mut again = Sequential::from_json(&json).unwrap();
+    assert_eq!(again.to_json().unwrap(), json);
+    // Without a known input shape there is nothing to build.
+    let mut unbuilt = Sequential::new().add(Dense::new(3));
+    let json = unbuilt.to_json().unwrap();
+    assert!(!json.contains("build_config"), "{json}");
+    assert!(!Sequential::from_json(&json).unwrap().is_built());
+    assert_eq!(Sequential::from_json("{").unwrap_err().kind(), ErrorKind::Format);
+    assert_eq!(Sequential::from_json("[1]").unwrap_err().kind(), ErrorKind::Format);
+}
+
+/// A chain by the functional API is what `Sequential` is.
+#[test]
+fn a_functional_chain_loads() {
+    let mut model = classifier();
+    let mut config: Value = serde_json::from_str(&model.to_json().unwrap()).unwrap();
+    config["class_name"] = json!("Functional");
+    config["module"] = json!("keras.src.models.functional");
+    config["registered_name"] = json!("Functional");
+    let inner = config["config"].as_object_mut().unwrap();
+    inner.shift_remove("dtype");
+    inner.shift_remove("build_input_shape");
+    inner.insert("input_layers".into(), json!(["input_layer", 0, 0]));
+    inner.insert("output_layers".into(), json!([["dense_1", 0, 0]]));
+    let mut before: Option<String> = None;
+    for layer in inner["layers"].as_array_mut().unwrap() {
+        let name = layer["config"]["name"].as_str().unwrap().to_string();
+        layer["inbound_nodes"] = match &before {
+            None => json!([]),
+            Some(before) => json!([{
+                "args": [{
+                    "class_name": "__keras_tensor__",
+                    "config": {"keras_history": [before, 0, 0]},
+                }],
+                "kwargs": {"training": false},
+            }]),
+        };
+        layer["name"] = json!(name);
+        before = Some(name);
+    }
+    let archive = model.to_archive().unwrap();
+    let functional = Archive { config: config.clone(), ..archive };
+    let mut again = Load::new().archive(&functional).unwrap();
+    let x = rows(4, 6);
+    assert_eq!(again.predict(&x).unwrap(), model.predict(&x).unwrap());
+
+    config["config"]["layers"][2]["inbound_nodes"][0]["args"][0]["config"]["keras_history"][0] =
+        json!("input_layer");
+    let error = Sequential::from_json(&config.to_string()).unwrap_err();
+    assert!(
+        error.to_string().contains("layer `dropout` does not take what `dense` gives"),
+        "{error}"
+    );
+}
+
+/// The config of a model that Kerros itself wrote, with a change.
+fn with(change: impl FnOnce(&mut Value)) -> kerros::Result<Sequential> {
+    let mut archive = classifier().to_archive().unwrap();
+    change(&mut archive.config);
+    Load::new().archive(&archive)
+}
+
+#[test]
+fn everything_unknown_is_reported_at_once() {
+    let error = with(|config| {
+        let layers = &mut config["config"]["layers"];
+        layers[1]["config"]["kernel_initializer"]["class_name"] = json!("Foggy");
+        layers[1]["config"]["bias_regularizer"] =
+            json!({"module": "keras.regularizers", "class_name": "Misty", "config": {}});
+        layers[1]["config"]["activation"] = json!("relux");
+        layers[1]["config"]["mystery"] = json!(1);
+        layers[2]["class_name"] = json!("Drop");
+        layers[3]["module"] = json!("my_package");
+        layers[3]["registered_name"] = json!("my_package>Dense");
+        config["config"]["dtype"] = json!("mixed_float16");
+        let compile = &mut config["compile_config"];
+        compile["optimizer"]["config"]["beta_3"] = json!(0.5);
+        compile["loss"] = json!("no_loss");
+        compile["metrics"] =
+            json!(["accuracy", "no_metric", {"class_name": "NoClass", "config": {}}]);
+        compile["loss_weights"] = json!([2.0]);
+    })
+    .unwrap_err();
+    let text = error.to_string();
+    let told = [
+        "unknown initializer `Foggy`",
+        "unknown regularizer `Misty`",
+        "unknown activation `relux`",
+        "unknown argument `mystery`",
+        "layer `dropout`: unknown layer `Drop`",
+        "the custom class `my_package>Dense` of `my_package`",
+        "`dtype` is \"mixed_float16\"",
+        "unknown argument `beta_3`",
+        "unknown loss `no_loss`",
+        "unknown metric `no_metric`",
+        "unknown metric `NoClass`",
+        "`loss_weights` with [2.0]",
+    ];
+    for part in told {
+        assert!(text.contains(part), "{part}: {text}");
+    }
+    assert!(text.contains("12 parts of the file are not supported"), "{text}");
+}
+
+#[test]
+fn a_file_without_usable_compile_config_loads_without_it() {
+    let mut model = classifier();
+    let cubic = CustomLoss::new("cubic", |y_true, y_pred| (y_true - y_pred).abs().mean(&[-1]));
+    model.compile("sgd", cubic, ()).unwrap();
+    let heard = std::sync::Arc::new(std::sync::Mutex::new(String::new()));
+    let ear = heard.clone();
+    model.on_warning(move |warning| ear.lock().unwrap().push_str(warning));
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("x.keras");
+    model.save(&path).unwrap();
+    assert!(heard.lock().unwrap().contains("unknown loss `cubic`"), "{heard:?}");
+    let error = load_model(&path).unwrap_err().to_string();
+    assert!(error.contains("unknown loss `cubic`") && error.contains("compile(false)"), "{error}");
+    let mut again = Load::new().compile(false).model(&path).unwrap();
+    assert!(!again.is_compiled());
+    assert_eq!(again.get_weights().unwrap(), model.get_weights().unwrap());
+}
+
+/// What a config asks for is held against the weights in the file before anything is allocated.
+#[test]
+fn a_config_that_asks_for_a_huge_model_is_refused_cheaply() {
+    let huge = 1u64 << 50;
+    let error = with(|config| config["config"]["layers"][1]["config"]["units"] = json!(huge));
+    assert!(error.unwrap_err().to_string().contains("rows of shape [1125899906842624]"));
+    let error = with(|config| config["config"]["layers"][1]["config"]["units"] = json!(1 << 30));
+    let text = error.unwrap_err().to_string();
+    assert!(text.contains("`kernel` has shape [6, 8] in the file"), "{text}");
+    let error = with(|config| {
+        config["config"]["layers"][0]["config"]["batch_shape"] = json!([null, huge, huge]);
+    });
+    assert!(error.unwrap_err().to_string().contains("the input gives rows of shape"));
+    let mut model = Sequential::new().input([4]).add(Normalization::new());
+    let mut archive = model.to_archive().unwrap();
+    archive.config["config"]["layers"][0]["config"]["batch_shape"] = json!([null, 1u64 << 31]);
+    let error = Load::new().archive(&archive).unwrap_err().to_string();
+    assert!(error.contains("`mean` is of shape [4] in the file"), "{error}");
+}
+
+#[test]
+fn a_failed_save_or_load_leaves_things_as_they_are() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("x.keras");
+    classifier().save(&path).unwrap();
+    let before = std::fs::read(&path).unwrap();
+    let mut unbuilt = Sequential::new().add(Dense::new(3));
+    assert_eq!(unbuilt.save(&path).unwrap_err().kind(), ErrorKind::State);
+    assert_eq!(std::fs::read(&path).unwrap(), before);
+    let wrong = folder.path().join("x.weights.h5");
+    assert_eq!(classifier().save(&wrong).unwrap_err().kind(), ErrorKind::Argument);
+    assert_eq!(classifier().save_weights(&path).unwrap_err().kind(), ErrorKind::Argument);
+    assert_eq!(
+        classifier().save(folder.path().join("x.bin")).unwrap_err().kind(),
+        ErrorKind::Argument
+    );
+    assert!(!wrong.exists() && std::fs::read(&path).unwrap() == before);
+    let error = load_model(folder.path().join("none.keras")).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Io);
+    std::fs::write(&path, &before[..before.len() / 2]).unwrap();
+    assert_eq!(load_model(&path).unwrap_err().kind(), ErrorKind::Format);
+}
+
+/// Keras saves an optimizer that has not begun without slots.
+#[test]
+fn an_optimizer_that_has_not_begun_begins() {
+    let mut model = classifier();
+    let mut archive = model.to_archive().unwrap();
+    let mut fresh = WeightTree::default();
+    for (path, group) in archive.weights.groups() {
+        let keep = if path == "optimizer/vars" { 2 } else { usize::MAX };
+        let to = fresh.group_mut(path);
+        group.datasets().take(keep).for_each(|(key, value)| {
+            to.set_dataset(key, value.clone());
+        });
+    }
+    fresh.group_mut("optimizer/vars").set_dataset("1", Tensor::scalar(0.5f32));
+    archive.weights = fresh;
+    let mut again = Load::new().archive(&archive).unwrap();
+    assert_eq!(again.learning_rate().unwrap(), 0.5);
+    assert_eq!(optimizer_states(&mut again).len(), optimizer_states(&mut model).len());
 }

@@ -12,7 +12,7 @@ use super::archive::{Archive, WeightTree};
 use super::metadata::{self, Resume};
 use super::rebuild::{self, Plan};
 use super::weights::{self, OptimizerState};
-use super::{is_weights_file, trial};
+use super::{FileKind, legacy_h5, trial};
 use crate::model::{Model, Sequential};
 
 /// How to load a model.
@@ -48,9 +48,11 @@ impl Load {
         self
     }
 
-    /// Reads a `.keras` file, by Kerros or by Keras 3.
+    /// Reads a `.keras` file, by Kerros or by Keras 3; or a `.h5` file, the format of Keras 2
+    /// that Keras 3 still writes.
     ///
     /// # Errors
+    /// [`ErrorKind::Argument`] for a file with another ending;
     /// [`ErrorKind::Io`] and [`ErrorKind::Format`] as [`Archive::read`];
     /// [`ErrorKind::Unsupported`] with all layers, objects and arguments that Kerros does not
     /// have, each by name; [`ErrorKind::Shape`] with the layer and both shapes where weights do
@@ -58,7 +60,7 @@ impl Load {
     #[track_caller]
     pub fn model(&self, path: impl AsRef<Path>) -> Result<Sequential> {
         let path = path.as_ref();
-        let loaded = match Archive::read(path) {
+        let loaded = match read(path) {
             Ok(archive) => self.archive(&archive),
             Err(error) => return Err(error),
         };
@@ -104,6 +106,21 @@ impl Load {
     #[track_caller]
     pub(super) fn config(&self, config: &Value) -> Result<Sequential> {
         assemble(rebuild::plan(config, self.compile)?, None, self.device.clone())
+    }
+}
+
+/// The content of a file that holds a whole model.
+fn read(path: &Path) -> Result<Archive> {
+    match FileKind::of(path)? {
+        FileKind::Model => Archive::read(path),
+        FileKind::Legacy => legacy_h5::archive(&WeightTree::read_h5(path)?)
+            .map_err(|error| error.context(format!("reading `{}`", path.display()))),
+        FileKind::Weights => Err(Error::new(
+            ErrorKind::Argument,
+            format!("`{}` holds weights alone", path.display()),
+        )
+        .expected("a whole model: a `.keras` file")
+        .hint("build the model, then `load_weights`")),
     }
 }
 
@@ -166,11 +183,11 @@ impl Model {
     pub fn load_weights(&mut self, path: impl AsRef<Path>) -> Result<()> {
         let path = path.as_ref();
         self.build_with(None)?;
-        let tree = match is_weights_file(path)? {
-            true => WeightTree::read_h5(path)?,
-            false => Archive::read(path)?.weights,
-        };
         let place = |error: Error| error.context(format!("loading `{}`", path.display()));
+        let tree = match FileKind::of(path)? {
+            FileKind::Weights => WeightTree::read_h5(path)?,
+            _ => read(path)?.weights,
+        };
         let values = weights::read(self, &tree).map_err(place)?;
         if !self.is_compiled() {
             return self.set_weights(&values).map_err(place);

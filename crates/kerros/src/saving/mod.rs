@@ -27,6 +27,7 @@ pub mod archive;
 mod compile_config;
 mod describe;
 mod functional;
+mod legacy_h5;
 mod load;
 mod metadata;
 mod objects;
@@ -74,13 +75,26 @@ impl Sequential {
     }
 }
 
-/// Whether the name is that of a weights file (`.weights.h5`) rather than of a model (`.keras`).
-fn is_weights_file(path: &Path) -> Result<bool> {
-    let name = path.file_name().map(|name| name.to_string_lossy().to_lowercase());
-    match name.unwrap_or_default() {
-        name if name.ends_with(".weights.h5") => Ok(true),
-        name if name.ends_with(".keras") => Ok(false),
-        _ => Err(Error::new(ErrorKind::Argument, format!("the file name `{}`", path.display()))
-            .expected("an ending `.keras` for models, `.weights.h5` for weights")),
+/// What a file holds, by the end of its name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum FileKind {
+    /// `.keras`: a whole model.
+    Model,
+    /// `.weights.h5`: weights alone.
+    Weights,
+    /// `.h5`, `.hdf5`: a whole model in the format of Keras 2.
+    Legacy,
+}
+
+impl FileKind {
+    fn of(path: &Path) -> Result<Self> {
+        let name = path.file_name().map(|name| name.to_string_lossy().to_lowercase());
+        match name.unwrap_or_default() {
+            name if name.ends_with(".weights.h5") => Ok(FileKind::Weights),
+            name if name.ends_with(".keras") => Ok(FileKind::Model),
+            name if name.ends_with(".h5") || name.ends_with(".hdf5") => Ok(FileKind::Legacy),
+            _ => Err(Error::new(ErrorKind::Argument, format!("the file name `{}`", path.display()))
+                .expected("an ending `.keras` for models, `.weights.h5` for weights")),
+        }
     }
 }

@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use super::archive::Archive;
 use super::metadata::{self, Resume};
-use super::{describe, is_weights_file, python_json, rebuild, weights};
+use super::{FileKind, describe, python_json, rebuild, weights};
 use crate::model::Model;
 use crate::schedules::LearningRate;
 
@@ -24,7 +24,7 @@ impl Model {
     /// name that does not end in `.keras`; [`ErrorKind::Io`] when writing fails.
     pub fn save(&mut self, path: impl AsRef<Path>) -> Result<()> {
         let path = path.as_ref();
-        if is_weights_file(path)? {
+        if FileKind::of(path)? != FileKind::Model {
             return Err(Error::new(ErrorKind::Argument, format!("saving `{}`", path.display()))
                 .expected("a name that ends in `.keras`")
                 .hint("save weights alone with `save_weights`"));
@@ -91,7 +91,7 @@ impl Model {
     /// name that does not end in `.weights.h5`; [`ErrorKind::Io`] when writing fails.
     pub fn save_weights(&mut self, path: impl AsRef<Path>) -> Result<()> {
         let path = path.as_ref();
-        if !is_weights_file(path)? {
+        if FileKind::of(path)? != FileKind::Weights {
             return Err(Error::new(ErrorKind::Argument, format!("saving `{}`", path.display()))
                 .expected("a name that ends in `.weights.h5`")
                 .hint("save the whole model with `save`"));

@@ -10,7 +10,7 @@ use crate::layers::Weight;
 use crate::model::{LayerEntry, Model, names::snake_case};
 
 /// The group of the optimizer's variables.
-const OPTIMIZER: &str = "optimizer/vars";
+pub(super) const OPTIMIZER: &str = "optimizer/vars";
 
 /// The groups of layers in a weights file, in the order of the layers.
 ///
