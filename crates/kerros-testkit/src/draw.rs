@@ -16,6 +16,17 @@ impl Draw {
         Draw { philox: Philox::new(seed), next: 0 }
     }
 
+    /// A number below `bound`, which is at least 1.
+    pub fn below(&mut self, bound: usize) -> usize {
+        self.next += 1;
+        self.philox.below(self.next - 1, 0, 0, bound as u64) as usize
+    }
+
+    /// One of several.
+    pub fn choose<'a, T>(&mut self, from: &'a [T]) -> &'a T {
+        &from[self.below(from.len())]
+    }
+
     /// Uniform numbers: floats in `range`, integers in `0..range.1` (at least `0..2`), truth
     /// values evenly.
     pub fn tensor(&mut self, ty: &Type, range: (f64, f64)) -> Tensor {

@@ -3,6 +3,7 @@
 
 pub mod draw;
 pub mod gradients;
+pub mod graphs;
 pub mod sample;
 
 pub use draw::Draw;

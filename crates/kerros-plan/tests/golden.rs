@@ -1,0 +1,104 @@
+//! Golden plans: what compiling a small network gives, as text, so that a review shows what
+//! a change of a pass does. A change that should not matter leaves them as they are, byte for
+//! byte. To write them anew after one that should:
+//!
+//! ```text
+//! UPDATE_GOLDEN=1 cargo test -p kerros-plan --test golden
+//! ```
+
+mod mlp;
+
+use std::path::Path;
+use std::time::Instant;
+
+use kerros_graph::{Graph, Node};
+use kerros_plan::{CompileOptions, Plan, compile, explain};
+use mlp::{Step, has_kernel};
+
+const BATCH: usize = 32;
+
+fn plan(label: &str, build: impl for<'g> FnOnce(&mut Step<'g>) -> Vec<Node<'g>>) -> Plan {
+    let graph = Graph::new();
+    let outputs = build(&mut Step::new(&graph, BATCH));
+    let ids: Vec<_> = outputs.iter().map(|node| node.id()).collect();
+    let options = CompileOptions { label: label.into(), ..CompileOptions::default() };
+    compile(&graph, &ids, &options, has_kernel).unwrap()
+}
+
+fn training() -> Plan {
+    plan("train", |step| {
+        step.train().unwrap();
+        vec![]
+    })
+}
+
+/// Compares a plan's text with the file of its name in `tests/golden/`.
+fn golden(name: &str, plan: &Plan) {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden").join(name);
+    let text = explain::print(plan);
+    if std::env::var_os("UPDATE_GOLDEN").is_some() {
+        std::fs::write(&path, &text).unwrap();
+    }
+    let kept = std::fs::read_to_string(&path).unwrap_or_default();
+    assert!(
+        kept == text,
+        "{name} is not the plan of today:\n{text}\nSee the head of this file for how to update."
+    );
+}
+
+#[test]
+fn the_training_step() {
+    golden("mlp_train.txt", &training());
+}
+
+#[test]
+fn the_evaluation() {
+    let evaluation = plan("evaluate", |step| {
+        step.evaluate();
+        vec![]
+    });
+    golden("mlp_evaluate.txt", &evaluation);
+}
+
+#[test]
+fn the_prediction() {
+    golden("mlp_predict.txt", &plan("predict", |step| vec![step.forward()]));
+}
+
+/// Threads meet where the rows of the batch become rows of the weights, and where scalars
+/// are needed by all: twice in a training step.
+#[test]
+fn a_training_step_has_at_most_two_barriers() {
+    let plan = training();
+    assert!(plan.regions.len() <= 3, "{} regions", plan.regions.len());
+}
+
+/// Nothing of a training step runs through the slow reference evaluator.
+#[test]
+fn a_training_step_has_no_fallback() {
+    let text = explain::print(&training());
+    assert!(!text.contains("fallback"), "{text}");
+}
+
+/// The same graph gives the same plan, whatever the addresses of this process.
+#[test]
+fn compiling_again_gives_the_same_plan() {
+    assert_eq!(explain::print(&training()), explain::print(&training()));
+}
+
+/// Reports how long tracing and compiling take: for reading, with `--nocapture`. The time
+/// itself depends on the machine and the profile, so only the result is asserted.
+#[test]
+fn the_time_to_compile_is_reported() {
+    let mut times: Vec<f64> = (0..20)
+        .map(|_| {
+            let begun = Instant::now();
+            let plan = training();
+            let time = begun.elapsed().as_secs_f64();
+            assert!(!plan.steps.is_empty());
+            time
+        })
+        .collect();
+    times.sort_by(f64::total_cmp);
+    println!("tracing and compiling a training step: {:.2} ms (median)", times[10] * 1e3);
+}
