@@ -118,13 +118,11 @@ impl Callback for ReduceLROnPlateau {
             self.wait = 0;
         } else if self.cooling == 0 {
             self.wait += 1;
-            if self.wait >= self.patience {
-                if f64::from(rate) > self.min_lr {
-                    let lower = (f64::from(rate) * self.factor).max(self.min_lr);
-                    training.set_learning_rate(lower as f32)?;
-                    self.cooling = self.cooldown;
-                    self.wait = 0;
-                }
+            if self.wait >= self.patience && f64::from(rate) > self.min_lr {
+                let lower = (f64::from(rate) * self.factor).max(self.min_lr);
+                training.set_learning_rate(lower as f32)?;
+                self.cooling = self.cooldown;
+                self.wait = 0;
             }
         }
         Ok(())

@@ -1,7 +1,7 @@
 //! Loss and metrics of data, without learning.
 
 use kerros_core::Result;
-use kerros_data::{Batches, Samples};
+use kerros_data::{Batch, Batches, Samples};
 use kerros_plan::Feed;
 
 use super::Mode;
@@ -64,23 +64,22 @@ impl Model {
         let mut batches = Batches::new(arrays.rows, batch_size)?;
         self.reset_metrics()?;
         let mut feeds = Vec::new();
+        let mut known: Option<(usize, usize)> = None;
         for batch in batches.epoch(0) {
             let rows = batch.len();
+            let index = match known {
+                Some((size, index)) if size == rows => index,
+                _ => self.run_for(&arrays.key(Mode::Evaluate, rows))?,
+            };
+            known = Some((rows, index));
             arrays.feeds(batch, &mut feeds);
-            self.run_batch(arrays, Mode::Evaluate, rows, &feeds)?;
+            self.run_batch(index, &feeds)?;
         }
         self.read_metrics()
     }
 
-    /// Runs a batch; its executable is made when it is the first of its size.
-    pub(crate) fn run_batch(
-        &mut self,
-        arrays: &Arrays,
-        mode: Mode,
-        rows: usize,
-        feeds: &[Feed<'_>],
-    ) -> Result<()> {
-        let index = self.run_for(&arrays.key(mode, rows))?;
+    /// Runs an executable on one batch.
+    pub(crate) fn run_batch(&mut self, index: usize, feeds: &[Feed<'_>]) -> Result<()> {
         let states = self.states.as_mut().ok_or_else(not_built)?;
         self.runs.get(index).run(&mut *states.store, feeds)
     }
@@ -142,8 +141,9 @@ impl Model {
     fn on_batch(&mut self, data: Samples, mode: Mode, what: &str) -> Result<Metrics> {
         let arrays = self.arrays(&data, what)?;
         let mut feeds = Vec::new();
-        arrays.feeds(kerros_data::Batch::Range(0..arrays.rows as u32), &mut feeds);
-        self.run_batch(&arrays, mode, arrays.rows, &feeds)?;
+        arrays.feeds(Batch::Range(0..arrays.rows as u32), &mut feeds);
+        let index = self.run_for(&arrays.key(mode, arrays.rows))?;
+        self.run_batch(index, &feeds)?;
         self.read_metrics()
     }
 }

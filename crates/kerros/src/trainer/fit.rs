@@ -10,7 +10,7 @@ use super::arrays::Arrays;
 use super::history::History;
 use super::training::{Training, TrainingSize};
 use crate::callbacks::{Callback, ProgbarLogger};
-use crate::model::{Model, not_built};
+use crate::model::Model;
 
 /// How much a run says on stderr.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
@@ -281,8 +281,7 @@ impl Epochs<'_, '_> {
                 _ => training.model.run_for(&self.arrays.key(Mode::Train, rows))?,
             };
             known = Some((rows, index));
-            let states = training.model.states.as_mut().ok_or_else(not_built)?;
-            training.model.runs.get(index).run(&mut *states.store, &feeds)?;
+            training.model.run_batch(index, &feeds)?;
             for callback in callbacks.iter_mut() {
                 callback.on_train_batch_end(training, at)?;
             }

@@ -55,7 +55,9 @@ impl Model {
     /// # Errors
     /// As [`Model::predict`].
     pub fn predict_on_batch(&mut self, x: &Tensor) -> Result<Tensor> {
-        self.build_with(Some(data_row_shape(x)))?;
+        if !self.is_built() {
+            self.build_with(Some(data_row_shape(x)))?;
+        }
         let rows = x.shape().first().copied().unwrap_or(0);
         let is_ready = x.dtype() == DType::F32
             && self.network.inputs.len() == 1
