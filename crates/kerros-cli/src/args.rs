@@ -38,8 +38,6 @@ pub enum Verb {
 pub struct TrainArgs {
     /// `digits` (built in), a job file (.toml), or a saved model (.keras)
     pub source: String,
-    #[command(flatten)]
-    pub data: DataArgs,
     /// How many times to go over the data [a model's default: 1]
     #[arg(long, value_name = "N", value_parser = at_least_one)]
     pub epochs: Option<usize>,
@@ -64,6 +62,8 @@ pub struct TrainArgs {
     /// Print the job file that would run, and stop
     #[arg(long)]
     pub print_job: bool,
+    #[command(flatten)]
+    pub data: DataArgs,
 }
 
 /// `kerros evaluate`.
@@ -71,14 +71,14 @@ pub struct TrainArgs {
 pub struct EvaluateArgs {
     /// The saved model (.keras)
     pub model: PathBuf,
-    #[command(flatten)]
-    pub data: DataArgs,
     /// How many rows are taken at a time
     #[arg(long, value_name = "N", default_value = "32", value_parser = at_least_one)]
     pub batch_size: usize,
     /// Print one JSON object: Keras's names to numbers
     #[arg(long)]
     pub json: bool,
+    #[command(flatten)]
+    pub data: DataArgs,
 }
 
 /// `kerros predict`.
@@ -86,11 +86,11 @@ pub struct EvaluateArgs {
 pub struct PredictArgs {
     /// The saved model (.keras)
     pub model: PathBuf,
-    #[command(flatten)]
-    pub data: DataArgs,
     /// Where the outputs go; FILE_0.npy, FILE_1.npy ... when the model has several
     #[arg(long, value_name = "FILE.npy")]
     pub output: PathBuf,
+    #[command(flatten)]
+    pub data: DataArgs,
 }
 
 /// `kerros summary`.

@@ -344,7 +344,10 @@ impl fmt::Display for Parts {
             write!(f, ": {}", self.about.description)?;
         }
         let shape = |arrays: &[Tensor]| -> String {
-            let shapes = arrays.iter().map(|array| Shape::from(&array.shape()[1..]).to_string());
+            let shapes = arrays.iter().map(|array| match array.shape().dims() {
+                [] | [_] => "a number".to_string(),
+                [_, row @ ..] => Shape::from(row).to_string(),
+            });
             shapes.collect::<Vec<_>>().join(", ")
         };
         write!(f, "\n  each row: {}", shape(&self.train.inputs))?;

@@ -2,7 +2,7 @@
 
 use anyhow::Result;
 use comfy_table::Table;
-use comfy_table::presets::UTF8_HORIZONTAL_ONLY;
+use comfy_table::presets::NOTHING;
 use kerros::Shape;
 use kerros::data::datasets;
 
@@ -13,7 +13,7 @@ use crate::data::grouped;
 /// # Errors
 /// None.
 pub fn run() -> Result<()> {
-    println!("{}", table());
+    println!("{}\n", table().trim_fmt());
     println!("Use one with `--data NAME`, or as `dataset = \"NAME\"` in a job file.\n");
     for dataset in datasets::LIST {
         println!("{}: {} ({})", dataset.name, dataset.source, dataset.licence);
@@ -23,7 +23,7 @@ pub fn run() -> Result<()> {
 
 fn table() -> Table {
     let mut table = Table::new();
-    table.load_style(UTF8_HORIZONTAL_ONLY);
+    table.load_style(NOTHING);
     table.set_header(["name", "rows", "each row", "classes", "what it is"]);
     for dataset in datasets::LIST {
         table.add_row([

@@ -68,12 +68,13 @@ pub fn describe(worst: &[Confused], names: &[String]) -> String {
     let name = |class: usize| names.get(class).cloned().unwrap_or_else(|| class.to_string());
     let line = |found: &Confused| {
         format!(
-            "  {}: {} of {} recognised, {} taken for {}\n",
+            "  {}: {} of {} recognised; mistaken most for {} ({} time{})\n",
             name(found.class),
             found.right,
             found.rows,
+            name(found.taken_for),
             found.count,
-            name(found.taken_for)
+            if found.count == 1 { "" } else { "s" }
         )
     };
     worst.iter().map(line).collect()
@@ -97,7 +98,10 @@ mod tests {
             ]
         );
         let names = ["cat", "dog", "owl"].map(String::from);
-        assert_eq!(describe(&worst[..1], &names), "  dog: 1 of 3 recognised, 2 taken for owl\n");
+        assert_eq!(
+            describe(&worst[..1], &names),
+            "  dog: 1 of 3 recognised; mistaken most for owl (2 times)\n"
+        );
     }
 
     #[test]

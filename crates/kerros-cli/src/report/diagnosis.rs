@@ -159,17 +159,18 @@ fn overfitting(curves: &Curves<'_>) -> Option<Diagnosis> {
         "fewer units or layers, or more data",
     ];
     if let Some(val_loss) = curves.val_loss {
+        let smooth = smooth(val_loss);
         let (best, least) =
-            val_loss.iter().copied().enumerate().min_by(|a, b| a.1.total_cmp(&b.1))?;
-        let last = *val_loss.last()?;
-        let is_later = val_loss.len() - 1 - best >= 2;
+            smooth.iter().copied().enumerate().min_by(|a, b| a.1.total_cmp(&b.1))?;
+        let last = *smooth.last()?;
+        let is_later = smooth.len() - 1 - best >= (smooth.len() / 10).max(2);
         let train_fell = curves.loss.last() < curves.loss.get(best);
         if is_later && train_fell && last - least > RISEN * least.abs() {
             return Some(Diagnosis {
                 verdict: Verdict::Overfitting,
                 seen: format!(
-                    "the validation loss was least in epoch {} ({least:.4}) and rose to {last:.4} \
-                     while the training loss fell: the model learns the rows by heart",
+                    "the validation loss was least about epoch {} ({least:.4}) and rose to \
+                     {last:.4} while the training loss fell: the model learns rows by heart",
                     best + 1
                 ),
                 advice: ADVICE,
@@ -187,8 +188,21 @@ fn overfitting(curves: &Curves<'_>) -> Option<Diagnosis> {
     })
 }
 
+/// The mean of each epoch and its neighbours, so that a single lucky or unlucky epoch decides
+/// nothing; short runs as they are.
+fn smooth(losses: &[f64]) -> Vec<f64> {
+    const FEWEST_TO_SMOOTH: usize = 8;
+    if losses.len() < FEWEST_TO_SMOOTH {
+        return losses.to_vec();
+    }
+    let mean = |near: &[f64]| near.iter().sum::<f64>() / near.len() as f64;
+    let last = losses.len() - 1;
+    (0..=last).map(|epoch| mean(&losses[epoch.saturating_sub(1)..=(epoch + 1).min(last)])).collect()
+}
+
 /// How much the loss fell over the last quarter, relatively.
 fn late_fall(losses: &[f64]) -> f64 {
+    let losses = smooth(losses);
     let back = (losses.len() / 4).max(1);
     let (Some(&last), Some(&before)) = (losses.last(), losses.get(losses.len() - 1 - back)) else {
         return 0.0;
@@ -215,7 +229,7 @@ fn still_improving(curves: &Curves<'_>) -> Option<Diagnosis> {
         return None;
     }
     let fall = late_fall(curves.loss);
-    let validation_falls = curves.val_loss.is_none_or(|val_loss| late_fall(val_loss) > 0.0);
+    let validation_falls = curves.val_loss.is_none_or(|val_loss| late_fall(val_loss) > FALLING);
     (fall > FALLING && validation_falls).then(|| Diagnosis {
         verdict: Verdict::StillImproving,
         seen: format!(
@@ -313,10 +327,22 @@ mod tests {
             ("val_loss", &[1.0, 0.7, 0.8, 0.9, 1.0]),
         ]));
         assert_eq!(found.verdict, Verdict::Overfitting);
-        assert!(found.seen.contains("least in epoch 2 (0.7000) and rose to 1.0000"));
+        assert!(found.seen.contains("least about epoch 2 (0.7000) and rose to 1.0000"));
         // A last epoch that is a little worse by chance is no sign of anything.
         let chance = [("loss", [1.0, 0.6, 0.4].as_slice()), ("val_loss", &[1.0, 0.70, 0.71])];
         assert_ne!(verdict(&chance), Verdict::Overfitting);
+    }
+
+    #[test]
+    fn a_single_unlucky_epoch_decides_nothing() {
+        let falling: Vec<f64> = (0..20).map(|epoch| 0.9f64.powi(epoch)).collect();
+        let mut validation = falling.clone();
+        validation[19] *= 1.5;
+        assert_ne!(verdict(&[("loss", &falling), ("val_loss", &validation)]), Verdict::Overfitting);
+        for late in &mut validation[12..] {
+            *late = 0.4;
+        }
+        assert_eq!(verdict(&[("loss", &falling), ("val_loss", &validation)]), Verdict::Overfitting);
     }
 
     #[test]

@@ -1,0 +1,49 @@
+//! The job files that come with Kerros: each runs, and learns what it should.
+
+use std::path::Path;
+
+use kerros::load_model;
+
+use crate::workshop::Workshop;
+
+/// Runs a job of `examples/jobs` in a folder of its own.
+fn run(name: &str) -> (Workshop, String) {
+    let shop = Workshop::new();
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../examples/jobs").join(name);
+    let ran = shop.run(&["train", path.to_str().unwrap(), "--verbose", "silent"]).ok();
+    (shop, ran.stdout)
+}
+
+fn test_accuracy(stdout: &str) -> f64 {
+    let line = stdout.lines().find(|line| line.starts_with("test accuracy")).unwrap();
+    line.split([' ', ',']).nth(2).unwrap().parse().unwrap()
+}
+
+#[test]
+fn two_hidden_layers_in_five_epochs() {
+    let (_, stdout) = run("digits_two_layers.toml");
+    assert!(test_accuracy(&stdout) > 0.93, "{stdout}");
+}
+
+#[test]
+fn the_line_is_found() {
+    let (shop, _) = run("line.toml");
+    let weights = load_model(shop.path("line.keras")).unwrap().get_weights().unwrap();
+    // The points lie about y = 2 x + 1 with a deviation of 0.1: a hundred of them give the
+    // weight within 0.02 and the bias within 0.03, three standard errors.
+    let (weight, bias) = (weights[0].to_vec_f64()[0], weights[1].to_vec_f64()[0]);
+    assert!((weight - 2.0).abs() < 0.02 && (bias - 1.0).abs() < 0.03, "{weight} {bias}");
+}
+
+#[test]
+fn momentum_on_one_hot_rows() {
+    let (_, stdout) = run("digits_momentum.toml");
+    assert!(test_accuracy(&stdout) > 0.92, "{stdout}");
+}
+
+#[test]
+fn one_sigmoid_for_two_answers() {
+    let (_, stdout) = run("tumours.toml");
+    assert!(test_accuracy(&stdout) > 0.9, "{stdout}");
+    assert!(stdout.contains("malignant"), "{stdout}");
+}

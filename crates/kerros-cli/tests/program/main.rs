@@ -1,0 +1,9 @@
+//! The program as its users meet it: run as a process, judged by its status, its words and its
+//! files.
+
+mod digits;
+mod jobs;
+mod mistakes;
+mod same_bits;
+mod verbs;
+mod workshop;
