@@ -4,9 +4,10 @@ use std::ops::Range;
 
 use kerros_core::law::CONTRACTION_CHUNK;
 
+use super::cuts::Cuts;
 use super::pack::Packing;
 use super::scratch::{AlignedBuffer, Scratch};
-use super::tile::{Finish, Grid, Start, Tile, Tiles};
+use super::tile::{Finish, Grid, Tile, Tiles};
 use super::{Activation, Gemm, Matrix, Pair};
 
 /// A checked product: some rows of one [`Gemm`].
@@ -62,28 +63,6 @@ impl<'a> Product<'a> {
     }
 }
 
-/// `len` things cut into `num` parts whose lengths differ by one at most.
-#[derive(Clone, Copy, Debug)]
-struct Cuts {
-    len: usize,
-    num: usize,
-}
-
-impl Cuts {
-    /// As few parts as possible of at most `longest`.
-    fn new(len: usize, longest: usize) -> Self {
-        Cuts { len, num: len.div_ceil(longest) }
-    }
-
-    fn start(self, index: usize) -> usize {
-        self.len * index / self.num
-    }
-
-    fn range(self, index: usize) -> Range<usize> {
-        self.start(index)..self.start(index + 1)
-    }
-}
-
 /// How a product is cut.
 #[derive(Clone, Copy, Debug)]
 struct Blocking {
@@ -93,9 +72,6 @@ struct Blocking {
     panels: Cuts,
     /// Panels that are worked on together, so that their part of B stays in the L2 cache.
     panels_per_block: usize,
-    /// Positions of a chunk that are worked on together, so that a panel of B stays in the L1
-    /// cache; the chains are put aside in between.
-    piece_len: usize,
     /// Strips that are worked on together, so that they stay in the L2 cache.
     strips_per_block: usize,
     pack_a: bool,
@@ -106,11 +82,17 @@ struct Blocking {
 const B_BLOCK_FLOATS: usize = 256 * 1024;
 /// Floats of A that are packed together.
 const A_BLOCK_FLOATS: usize = 96 * 1024;
-/// Positions in a piece of a chunk: 256 of 32 columns of B are 32 KiB of a 48 KiB L1 cache, and
-/// leave room for a strip of A.
-const PIECE: usize = 256;
+/// From this many panels on, the next strip of A is fetched ahead of use.
+const MIN_PREFETCH_PARTS: usize = 3;
+/// Floats of a cache line.
+const LINE_FLOATS: usize = 16;
+/// Rows of B that are packed for all panels before the next rows.
+const PACKED_TOGETHER: usize = 16;
+/// Rows of B that are a multiple of this many floats apart compete for the same few lines of the
+/// caches.
+const CONFLICT_STRIDE: usize = 1024;
 /// Up to this many strips, reading B in place costs less than packing it.
-const MAX_STRIPS_IN_PLACE: usize = 2;
+const MAX_STRIPS_IN_PLACE: usize = 24;
 
 impl Blocking {
     fn new<T: Tiles>(product: &Product<'_>) -> Self {
@@ -118,23 +100,23 @@ impl Blocking {
         let num_rows = product.rows.len();
         let chunk_len = k.clamp(1, CONTRACTION_CHUNK);
         let strips = Cuts::new(num_rows, T::ROWS);
-        let highest = num_rows.div_ceil(strips.num);
+        let highest = num_rows.div_ceil(strips.num());
 
         let in_place = b.col_stride == 1 || n == 1;
-        let pack_b = !in_place || strips.num > MAX_STRIPS_IN_PLACE && n > 2 * T::VECTORS * T::LANES;
+        let conflicts = n > T::VECTORS * T::LANES && b.row_stride.is_multiple_of(CONFLICT_STRIDE);
+        let max_strips = if conflicts { 2 } else { MAX_STRIPS_IN_PLACE };
+        let pack_b = !in_place || strips.num() > max_strips && n > 2 * T::VECTORS * T::LANES;
         let panel_vectors = if pack_b { T::VECTORS } else { T::max_vectors(highest) };
         let panels = Cuts::new(n.div_ceil(T::LANES), panel_vectors);
         let panel_floats = panel_vectors * T::LANES * chunk_len;
 
         // A strip is read once per panel: a packed copy pays from the third on.
-        let pack_a =
-            panels.num >= 3 && num_rows * chunk_len >= 4096 && (a.col_stride != 1 || pack_b);
+        let pack_a = panels.num() >= 3 && a.col_stride != 1;
         Blocking {
             strips,
             panels,
             panels_per_block: (B_BLOCK_FLOATS / panel_floats).max(1),
             strips_per_block: (A_BLOCK_FLOATS / (highest * chunk_len)).max(1),
-            piece_len: if pack_b { PIECE } else { CONTRACTION_CHUNK },
             pack_a,
             pack_b,
         }
@@ -152,10 +134,11 @@ pub(super) fn multiply<T: Tiles>(
     let blocking = Blocking::new::<T>(product);
     // Where C must keep its old numbers until the end, the sums of chunks wait elsewhere.
     let keep_apart = gemm.accumulate && product.num_chunks() > 1;
-    let Scratch { a: a_buffer, b: b_buffer, chains, totals } = scratch;
+    let Scratch { a: a_buffer, b: b_buffer, totals } = scratch;
 
-    for first_panel in (0..blocking.panels.num).step_by(blocking.panels_per_block) {
-        let panels = first_panel..blocking.panels.num.min(first_panel + blocking.panels_per_block);
+    for first_panel in (0..blocking.panels.num()).step_by(blocking.panels_per_block) {
+        let panels =
+            first_panel..blocking.panels.num().min(first_panel + blocking.panels_per_block);
         let vectors = blocking.panels.start(panels.start)..blocking.panels.start(panels.end);
         let columns = vectors.start * T::LANES..gemm.n.min(vectors.end * T::LANES);
         let row_stride = vectors.len() * T::LANES;
@@ -181,7 +164,7 @@ pub(super) fn multiply<T: Tiles>(
             };
             if keep_apart && !chunk.is_last {
                 let finish = Finish { add_out: !chunk.is_first, ..Finish::default() };
-                block.run(tiles, packed, a_buffer, chains, finish, totals, row_stride);
+                block.run(tiles, packed, a_buffer, finish, totals, row_stride);
             } else {
                 let finish = Finish {
                     total: keep_apart.then_some(Grid { numbers: totals, row_stride }),
@@ -190,7 +173,7 @@ pub(super) fn multiply<T: Tiles>(
                     relu: chunk.is_last && gemm.activation == Activation::Relu,
                 };
                 let out = &mut c[columns.start..];
-                block.run(tiles, packed, a_buffer, chains, finish, out, gemm.c_row_stride);
+                block.run(tiles, packed, a_buffer, finish, out, gemm.c_row_stride);
             }
         }
     }
@@ -224,17 +207,21 @@ impl Block<'_> {
     /// Packs the panels one after the other.
     fn pack_panels<T: Tiles>(&self, tiles: T, packed: &mut [f32]) {
         let Matrix { row_stride, col_stride } = self.gemm.b;
-        for panel in self.panels.clone() {
-            let (columns, width) = self.panel::<T>(panel);
-            let packing = Packing {
-                numbers: self.b.get(columns.start * col_stride..).unwrap_or(&[]),
-                position_stride: row_stride,
-                stride: col_stride,
-                k: self.k,
-                width: columns.len(),
-                packed_stride: width,
-            };
-            packing.pack(tiles, &mut packed[columns.start * self.k..]);
+        // Where rows of B are contiguous a few are read from end to end, for all panels.
+        let together = if col_stride == 1 { PACKED_TOGETHER } else { self.k.max(1) };
+        for p in (0..self.k).step_by(together) {
+            for panel in self.panels.clone() {
+                let (columns, width) = self.panel::<T>(panel);
+                let packing = Packing {
+                    numbers: &self.b[p * row_stride + columns.start * col_stride..],
+                    position_stride: row_stride,
+                    stride: col_stride,
+                    k: together.min(self.k - p),
+                    width: columns.len(),
+                    packed_stride: width,
+                };
+                packing.pack(tiles, &mut packed[columns.start * self.k + p * width..]);
+            }
         }
     }
 
@@ -243,17 +230,39 @@ impl Block<'_> {
         let strips = self.blocking.strips;
         let Matrix { row_stride, col_stride } = self.gemm.a;
         let first_row = strips.start(group.start);
-        for strip in group {
-            let rows = strips.range(strip);
-            let packing = Packing {
-                numbers: self.a.get(rows.start * row_stride..).unwrap_or(&[]),
-                position_stride: col_stride,
-                stride: row_stride,
-                k: self.k,
-                width: rows.len(),
-                packed_stride: rows.len(),
-            };
-            packing.pack(tiles, &mut packed[(rows.start - first_row) * self.k..]);
+        let together = if row_stride == 1 { PACKED_TOGETHER } else { self.k.max(1) };
+        for p in (0..self.k).step_by(together) {
+            for strip in group.clone() {
+                let rows = strips.range(strip);
+                let width = rows.len();
+                let packing = Packing {
+                    numbers: &self.a[rows.start * row_stride + p * col_stride..],
+                    position_stride: col_stride,
+                    stride: row_stride,
+                    k: together.min(self.k - p),
+                    width,
+                    packed_stride: width,
+                };
+                packing.pack(tiles, &mut packed[(rows.start - first_row) * self.k + p * width..]);
+            }
+        }
+    }
+
+    /// Fetches a part of a strip of A into the L2 cache: one part beside each panel of the
+    /// strip before it, so that memory works while the tiles do.
+    fn prefetch_strip(&self, strip: usize, part: usize) {
+        let Matrix { row_stride, col_stride } = self.gemm.a;
+        let strips = self.blocking.strips;
+        if strip == strips.num() || col_stride != 1 || self.panels.len() < MIN_PREFETCH_PARTS {
+            return;
+        }
+        let rows = strips.range(strip);
+        let part = Cuts::into(rows.len(), self.panels.len()).range(part);
+        for row in part {
+            let start = (rows.start + row) * row_stride;
+            for line in self.a[start..start + self.k].chunks(LINE_FLOATS) {
+                prefetch(line);
+            }
         }
     }
 
@@ -263,80 +272,65 @@ impl Block<'_> {
         tiles: T,
         packed_b: &[f32],
         a_buffer: &mut AlignedBuffer,
-        chain_buffer: &mut AlignedBuffer,
         finish: Finish<'_>,
         out: &mut [f32],
         out_row_stride: usize,
     ) {
-        let strips = self.blocking.strips;
-        let pieces = Cuts::new(self.k, self.blocking.piece_len);
-        let num_pieces = pieces.num.max(1);
-        let chain_row_stride = self.columns.len().next_multiple_of(T::LANES);
-        for first in (0..strips.num).step_by(self.blocking.strips_per_block) {
-            let group = first..strips.num.min(first + self.blocking.strips_per_block);
+        let Blocking { strips, strips_per_block, pack_a, pack_b, .. } = self.blocking;
+        for first in (0..strips.num()).step_by(strips_per_block) {
+            let group = first..strips.num().min(first + strips_per_block);
             let first_row = strips.start(group.start);
             let num_rows = strips.start(group.end) - first_row;
-            let packed_a = a_buffer.take(if self.blocking.pack_a { num_rows * self.k } else { 0 });
-            if self.blocking.pack_a {
+            let packed_a = a_buffer.take(if pack_a { num_rows * self.k } else { 0 });
+            if pack_a {
                 self.pack_strips(tiles, group.clone(), packed_a);
             }
-            let chains =
-                chain_buffer.take(if num_pieces > 1 { num_rows * chain_row_stride } else { 0 });
-
-            for piece in 0..num_pieces {
-                let positions = if self.k == 0 { 0..0 } else { pieces.range(piece) };
-                let (is_first, is_last) = (piece == 0, piece + 1 == num_pieces);
+            for strip in group {
+                let rows = strips.range(strip);
+                let (a, a_row_stride, a_col_stride) = if pack_a {
+                    (packed_a.get((rows.start - first_row) * self.k..), 1, rows.len())
+                } else {
+                    let Matrix { row_stride, col_stride } = self.gemm.a;
+                    (self.a.get(rows.start * row_stride..), row_stride, col_stride)
+                };
                 for panel in self.panels.clone() {
                     let (columns, width) = self.panel::<T>(panel);
-                    let (b, b_row_stride) = if self.blocking.pack_b {
-                        (packed_b.get(columns.start * self.k + positions.start * width..), width)
+                    let (b, b_row_stride) = if pack_b {
+                        (packed_b.get(columns.start * self.k..), width)
                     } else {
-                        let row_stride = self.gemm.b.row_stride;
-                        (self.b.get(columns.start + positions.start * row_stride..), row_stride)
+                        (self.b.get(columns.start..), self.gemm.b.row_stride)
                     };
-                    for strip in group.clone() {
-                        let rows = strips.range(strip);
-                        let (a, a_row_stride, a_col_stride) = if self.blocking.pack_a {
-                            let start = (rows.start - first_row) * self.k;
-                            (packed_a.get(start + positions.start * rows.len()..), 1, rows.len())
-                        } else {
-                            let Matrix { row_stride, col_stride } = self.gemm.a;
-                            let start = rows.start * row_stride + positions.start * col_stride;
-                            (self.a.get(start..), row_stride, col_stride)
-                        };
-                        let tile = Tile {
-                            rows: rows.len(),
-                            columns: columns.len(),
-                            k: positions.len(),
-                            a: a.unwrap_or(&[]),
-                            a_row_stride,
-                            a_col_stride,
-                            b: b.unwrap_or(&[]),
-                            b_row_stride,
-                            b_padded: self.blocking.pack_b,
-                            out_row_stride,
-                            start: Start::Zero,
-                            finish: Finish::default(),
-                        };
-                        let chain = (rows.start - first_row) * chain_row_stride + columns.start;
-                        if is_last {
-                            let start = if is_first {
-                                Start::Zero
-                            } else {
-                                let numbers = &chains[chain..];
-                                Start::Chains(Grid { numbers, row_stride: chain_row_stride })
-                            };
-                            let finish = finish.at(rows.start, columns.start);
-                            let out = &mut out[rows.start * out_row_stride + columns.start..];
-                            tiles.tile(&Tile { start, finish, ..tile }, out);
-                        } else {
-                            let start = if is_first { Start::Zero } else { Start::Out };
-                            let tile = Tile { start, out_row_stride: chain_row_stride, ..tile };
-                            tiles.tile(&tile, &mut chains[chain..]);
-                        }
+                    let tile = Tile {
+                        rows: rows.len(),
+                        columns: columns.len(),
+                        k: self.k,
+                        a: a.unwrap_or(&[]),
+                        a_row_stride,
+                        a_col_stride,
+                        b: b.unwrap_or(&[]),
+                        b_row_stride,
+                        b_padded: pack_b,
+                        out_row_stride,
+                        finish: finish.at(rows.start, columns.start),
+                    };
+                    if !pack_a {
+                        self.prefetch_strip(strip + 1, panel - self.panels.start);
                     }
+                    tiles.tile(&tile, &mut out[rows.start * out_row_stride + columns.start..]);
                 }
             }
         }
     }
+}
+
+/// Asks for the cache line of the first of these numbers.
+fn prefetch(line: &[f32]) {
+    #[cfg(target_arch = "x86_64")]
+    {
+        use std::arch::x86_64::{_MM_HINT_T1, _mm_prefetch};
+        // SAFETY: a hint never faults, and every x86-64 has it.
+        unsafe { _mm_prefetch::<_MM_HINT_T1>(line.as_ptr().cast()) };
+    }
+    #[cfg(not(target_arch = "x86_64"))]
+    let _ = line;
 }

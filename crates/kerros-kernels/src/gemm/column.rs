@@ -6,7 +6,7 @@
 
 use super::blocking::Product;
 use super::scratch::Scratch;
-use super::tile::{DotRows, Finish, Start, Tile, Tiles};
+use super::tile::{DotRows, Finish, Tile, Tiles};
 use super::tile_scalar::relu;
 use super::{Activation, Matrix};
 
@@ -46,7 +46,6 @@ pub(super) fn multiply<T: Tiles>(
                     b_row_stride: gemm.a.col_stride,
                     b_padded: false,
                     out_row_stride: 0,
-                    start: Start::Zero,
                     finish: Finish { add_out, ..Finish::default() },
                 };
                 tiles.tile(&tile, y);

@@ -17,6 +17,7 @@
 mod blocking;
 mod check;
 mod column;
+mod cuts;
 mod pack;
 #[cfg(target_arch = "x86_64")]
 mod pack_avx2;

@@ -17,19 +17,21 @@ pub(super) fn first_lanes(num: usize) -> __m256i {
 }
 
 /// Eight registers of which register `p` holds element `p` of eight rows, one row per
-/// lane; the rows are `row_stride` apart.
+/// lane; row `i` begins at `i * row_stride`, but not later than `last_row`.
 ///
 /// The rows are loaded by halves, so that lane group `q` of a register holds a half of row
 /// `4 q + i`: that spares one of the three rounds of shuffles of a transposition.
 #[target_feature(enable = "avx2,fma")]
 #[inline]
-fn load_transposed(numbers: &[f32], row_stride: usize) -> [__m256; LANES] {
-    assert!(extent(LANES, row_stride, LANES, 1) <= numbers.len());
+fn load_transposed(numbers: &[f32], row_stride: usize, last_row: usize) -> [__m256; LANES] {
+    assert!(last_row.checked_add(LANES).is_some_and(|end| end <= numbers.len()));
     let mut columns = [_mm256_setzero_ps(); LANES];
     for (half, columns) in columns.chunks_exact_mut(4).enumerate() {
         let half_of = |row: usize| {
-            let from = numbers.as_ptr().wrapping_add(row * row_stride + 4 * half);
-            // SAFETY: the assertion above proved 8 rows of 8 elements.
+            let start = row_stride.wrapping_mul(row).min(last_row);
+            let from = numbers.as_ptr().wrapping_add(start + 4 * half);
+            // SAFETY: the assertion above proved 8 elements from the last row on, and no
+            // row begins later.
             unsafe { _mm_loadu_ps(from) }
         };
         let mut rows = [_mm256_setzero_ps(); 4];
@@ -50,21 +52,8 @@ fn load_transposed(numbers: &[f32], row_stride: usize) -> [__m256; LANES] {
     columns
 }
 
-/// [`load_transposed`] of at most 8 rows and columns; the rest is zero.
-#[target_feature(enable = "avx2,fma")]
-fn load_transposed_part(
-    numbers: &[f32],
-    row_stride: usize,
-    rows: usize,
-    cols: usize,
-) -> [__m256; LANES] {
-    let mut square = [0.0f32; LANES * LANES];
-    for (i, to) in square.chunks_exact_mut(LANES).take(rows).enumerate() {
-        to[..cols].copy_from_slice(&numbers[i * row_stride..][..cols]);
-    }
-    load_transposed(&square, LANES)
-}
-
+/// Element `p` of `rows` rows, at most 8, for `cols` positions, at most 8; other lanes and
+/// registers hold any value.
 #[target_feature(enable = "avx2,fma")]
 #[inline]
 fn load_transposed_at_most(
@@ -73,11 +62,17 @@ fn load_transposed_at_most(
     rows: usize,
     cols: usize,
 ) -> [__m256; LANES] {
-    if rows == LANES && cols == LANES {
-        load_transposed(numbers, row_stride)
-    } else {
-        load_transposed_part(numbers, row_stride, rows, cols)
+    // Lanes without a row take the last row again; a short row reads on into what follows it,
+    // except at the end of the numbers.
+    let last_row = (rows - 1) * row_stride;
+    if last_row + LANES <= numbers.len() {
+        return load_transposed(numbers, row_stride, last_row);
     }
+    let mut square = [0.0f32; LANES * LANES];
+    for (i, to) in square.chunks_exact_mut(LANES).take(rows).enumerate() {
+        to[..cols].copy_from_slice(&numbers[i * row_stride..][..cols]);
+    }
+    load_transposed(&square, LANES, LANES * (LANES - 1))
 }
 
 /// See [`Tiles::pack_adjacent`](super::tile::Tiles::pack_adjacent).
@@ -87,18 +82,17 @@ pub(super) fn pack_adjacent(packing: &Packing<'_>, packed: &mut [f32]) {
     assert!(stride == 1 && width <= packed_stride);
     assert!(extent(k, position_stride, width, 1) <= numbers.len());
     assert!(extent(k, packed_stride, width, 1) <= packed.len());
-    for j in (0..width).step_by(LANES) {
-        let mask = first_lanes(width - j);
-        let mut from = numbers.as_ptr().wrapping_add(j);
-        let mut to = packed.as_mut_ptr().wrapping_add(j);
-        for _ in 0..k {
+    for p in 0..k {
+        let from = numbers.as_ptr().wrapping_add(p * position_stride);
+        let to = packed.as_mut_ptr().wrapping_add(p * packed_stride);
+        for j in (0..width).step_by(LANES) {
+            let mask = first_lanes(width - j);
+            let (from, to) = (from.wrapping_add(j), to.wrapping_add(j));
             // SAFETY: the assertions above proved `k` rows of `width` numbers; the mask ends
             // with them.
             let row = unsafe { _mm256_maskload_ps(from, mask) };
             // SAFETY: likewise.
             unsafe { _mm256_maskstore_ps(to, mask, row) };
-            from = from.wrapping_add(position_stride);
-            to = to.wrapping_add(packed_stride);
         }
     }
 }

@@ -14,19 +14,21 @@ fn first_lanes(num: usize) -> __mmask16 {
 }
 
 /// Sixteen registers of which register `p` holds element `p` of sixteen rows, one row per
-/// lane; the rows are `row_stride` apart.
+/// lane; row `i` begins at `i * row_stride`, but not later than `last_row`.
 ///
 /// The rows are loaded by quarters, so that lane group `q` of a register holds a quarter of
 /// row `4 q + i`: that spares two of the four rounds of shuffles of a transposition.
 #[target_feature(enable = "avx512f")]
 #[inline]
-fn load_transposed(numbers: &[f32], row_stride: usize) -> [__m512; LANES] {
-    assert!(extent(LANES, row_stride, LANES, 1) <= numbers.len());
+fn load_transposed(numbers: &[f32], row_stride: usize, last_row: usize) -> [__m512; LANES] {
+    assert!(last_row.checked_add(LANES).is_some_and(|end| end <= numbers.len()));
     let mut columns = [_mm512_setzero_ps(); LANES];
     for (quarter, columns) in columns.chunks_exact_mut(4).enumerate() {
         let quarter_of = |row: usize| {
-            let from = numbers.as_ptr().wrapping_add(row * row_stride + 4 * quarter);
-            // SAFETY: the assertion above proved 16 rows of 16 elements.
+            let start = row_stride.wrapping_mul(row).min(last_row);
+            let from = numbers.as_ptr().wrapping_add(start + 4 * quarter);
+            // SAFETY: the assertion above proved 16 elements from the last row on, and no
+            // row begins later.
             unsafe { _mm_loadu_ps(from) }
         };
         let mut rows = [_mm512_setzero_ps(); 4];
@@ -49,21 +51,8 @@ fn load_transposed(numbers: &[f32], row_stride: usize) -> [__m512; LANES] {
     columns
 }
 
-/// [`load_transposed`] of at most 16 rows and columns; the rest is zero.
-#[target_feature(enable = "avx512f")]
-fn load_transposed_part(
-    numbers: &[f32],
-    row_stride: usize,
-    rows: usize,
-    cols: usize,
-) -> [__m512; LANES] {
-    let mut square = [0.0f32; LANES * LANES];
-    for (i, to) in square.chunks_exact_mut(LANES).take(rows).enumerate() {
-        to[..cols].copy_from_slice(&numbers[i * row_stride..][..cols]);
-    }
-    load_transposed(&square, LANES)
-}
-
+/// Element `p` of `rows` rows, at most 16, for `cols` positions, at most 16; other lanes and
+/// registers hold any value.
 #[target_feature(enable = "avx512f")]
 #[inline]
 fn load_transposed_at_most(
@@ -72,11 +61,17 @@ fn load_transposed_at_most(
     rows: usize,
     cols: usize,
 ) -> [__m512; LANES] {
-    if rows == LANES && cols == LANES {
-        load_transposed(numbers, row_stride)
-    } else {
-        load_transposed_part(numbers, row_stride, rows, cols)
+    // Lanes without a row take the last row again; a short row reads on into what follows it,
+    // except at the end of the numbers.
+    let last_row = (rows - 1) * row_stride;
+    if last_row + LANES <= numbers.len() {
+        return load_transposed(numbers, row_stride, last_row);
     }
+    let mut square = [0.0f32; LANES * LANES];
+    for (i, to) in square.chunks_exact_mut(LANES).take(rows).enumerate() {
+        to[..cols].copy_from_slice(&numbers[i * row_stride..][..cols]);
+    }
+    load_transposed(&square, LANES, LANES * (LANES - 1))
 }
 
 /// See [`Tiles::pack_adjacent`](super::tile::Tiles::pack_adjacent).
@@ -86,18 +81,17 @@ pub(super) fn pack_adjacent(packing: &Packing<'_>, packed: &mut [f32]) {
     assert!(stride == 1 && width <= packed_stride);
     assert!(extent(k, position_stride, width, 1) <= numbers.len());
     assert!(extent(k, packed_stride, width, 1) <= packed.len());
-    for j in (0..width).step_by(LANES) {
-        let mask = first_lanes(width - j);
-        let mut from = numbers.as_ptr().wrapping_add(j);
-        let mut to = packed.as_mut_ptr().wrapping_add(j);
-        for _ in 0..k {
+    for p in 0..k {
+        let from = numbers.as_ptr().wrapping_add(p * position_stride);
+        let to = packed.as_mut_ptr().wrapping_add(p * packed_stride);
+        for j in (0..width).step_by(LANES) {
+            let mask = first_lanes(width - j);
+            let (from, to) = (from.wrapping_add(j), to.wrapping_add(j));
             // SAFETY: the assertions above proved `k` rows of `width` numbers; the mask ends
             // with them.
             let row = unsafe { _mm512_maskz_loadu_ps(mask, from) };
             // SAFETY: likewise.
             unsafe { _mm512_mask_storeu_ps(to, mask, row) };
-            from = from.wrapping_add(position_stride);
-            to = to.wrapping_add(packed_stride);
         }
     }
 }

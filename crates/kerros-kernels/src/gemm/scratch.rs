@@ -8,8 +8,6 @@ pub struct Scratch {
     pub(super) a: AlignedBuffer,
     /// Panels of B.
     pub(super) b: AlignedBuffer,
-    /// Chains that are interrupted within a chunk.
-    pub(super) chains: AlignedBuffer,
     /// Sums of chunks that may not be kept in C.
     pub(super) totals: AlignedBuffer,
 }

@@ -19,19 +19,7 @@ pub(super) struct Tile<'a> {
     /// Whether each row of B may be read up to a whole number of vectors.
     pub b_padded: bool,
     pub out_row_stride: usize,
-    pub start: Start<'a>,
     pub finish: Finish<'a>,
-}
-
-/// What the chains of a tile begin with.
-#[derive(Clone, Copy, Debug)]
-pub(super) enum Start<'a> {
-    /// Zero: the chunk begins here.
-    Zero,
-    /// The output, which holds the chains of the chunk so far.
-    Out,
-    /// The chains of the chunk so far, kept apart from the output.
-    Chains(Grid<'a>),
 }
 
 /// What happens to the sums of a tile, in this order, before they are written.
@@ -127,11 +115,9 @@ impl Tile<'_> {
             assert!(extent(self.k, self.b_row_stride, width, 1) <= self.b.len());
         }
         assert!(extent(rows, self.out_row_stride, columns, 1) <= out.len());
-        let holds = |grid: Grid<'_>| extent(rows, grid.row_stride, columns, 1) <= grid.numbers.len();
-        assert!(self.finish.total.is_none_or(holds));
-        if let Start::Chains(chains) = self.start {
-            assert!(holds(chains));
-        }
+        assert!(self.finish.total.is_none_or(|total| {
+            extent(rows, total.row_stride, columns, 1) <= total.numbers.len()
+        }));
         assert!(self.finish.bias.is_none_or(|bias| columns <= bias.len()));
     }
 }

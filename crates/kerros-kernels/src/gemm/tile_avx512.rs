@@ -4,8 +4,8 @@ use std::arch::x86_64::*;
 use std::hint::black_box;
 
 use super::pack::Packing;
-use super::tile::{DotRows, Start, Tile, Tiles};
 use super::pack_avx512;
+use super::tile::{DotRows, Tile, Tiles};
 use crate::{Isa, Level};
 
 /// Proof of AVX-512 and the tiles made of it.
@@ -124,21 +124,6 @@ fn sums<const ROWS: usize, const VECTORS: usize, const MASK_B: bool>(
     let last_mask = u16::MAX >> (VECTORS * LANES - tile.columns);
     let mask = |v: usize| if v + 1 == VECTORS { last_mask } else { u16::MAX };
     let mut sums = [[_mm512_setzero_ps(); VECTORS]; ROWS];
-    let before = match tile.start {
-        Start::Zero => None,
-        Start::Out => Some((out.as_ptr(), tile.out_row_stride)),
-        Start::Chains(chains) => Some((chains.numbers.as_ptr(), chains.row_stride)),
-    };
-    if let Some((chains, row_stride)) = before {
-        unrolled!(ROWS, |i| {
-            unrolled!(VECTORS, |v| {
-                let from = chains.wrapping_add(i * row_stride + v * LANES);
-                // SAFETY: `Tile::check` proved `ROWS x columns` elements of the output and of
-                // the chains.
-                sums[i][v] = unsafe { _mm512_maskz_loadu_ps(mask(v), from) };
-            });
-        });
-    }
 
     let (a_row_stride, a_col_stride) = (tile.a_row_stride, tile.a_col_stride);
     let mut a_rows = [tile.a.as_ptr(); 4];

@@ -1,7 +1,7 @@
 //! Tiles of single lanes: the definition, on any machine.
 
 use super::pack::Packing;
-use super::tile::{DotRows, Start, Tile, Tiles};
+use super::tile::{DotRows, Tile, Tiles};
 
 #[derive(Clone, Copy)]
 pub(super) struct ScalarTiles;
@@ -17,15 +17,6 @@ impl Tiles for ScalarTiles {
 
     fn tile(self, tile: &Tile<'_>, out: &mut [f32]) {
         let mut sums = [[0.0f32; 4]; 4];
-        for (i, sums) in sums[..tile.rows].iter_mut().enumerate() {
-            for (j, sum) in sums[..tile.columns].iter_mut().enumerate() {
-                match tile.start {
-                    Start::Zero => {}
-                    Start::Out => *sum = out[i * tile.out_row_stride + j],
-                    Start::Chains(chains) => *sum = chains.numbers[i * chains.row_stride + j],
-                }
-            }
-        }
         for p in 0..tile.k {
             let b = &tile.b[p * tile.b_row_stride..][..tile.columns];
             for (i, sums) in sums[..tile.rows].iter_mut().enumerate() {
