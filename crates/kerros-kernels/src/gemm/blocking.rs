@@ -86,7 +86,7 @@ const A_BLOCK_FLOATS: usize = 96 * 1024;
 const MIN_PREFETCH_PARTS: usize = 3;
 /// Floats of a cache line.
 const LINE_FLOATS: usize = 16;
-/// Rows of B that are packed for all panels before the next rows.
+/// Positions that are packed for all panels of B, or strips of A, before the next ones.
 const PACKED_TOGETHER: usize = 16;
 /// Rows of B that are a multiple of this many floats apart compete for the same few lines of the
 /// caches.
@@ -230,6 +230,7 @@ impl Block<'_> {
         let strips = self.blocking.strips;
         let Matrix { row_stride, col_stride } = self.gemm.a;
         let first_row = strips.start(group.start);
+        // Likewise where the columns of A are.
         let together = if row_stride == 1 { PACKED_TOGETHER } else { self.k.max(1) };
         for p in (0..self.k).step_by(together) {
             for strip in group.clone() {

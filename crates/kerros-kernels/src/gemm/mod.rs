@@ -180,6 +180,12 @@ pub fn gemm(
     if rows.is_empty() || gemm.n == 0 {
         return Ok(());
     }
+    // Strides that reach nothing were not checked: they must not enter the arithmetic.
+    let nothing = Matrix { row_stride: 0, col_stride: 0 };
+    let gemm = match gemm.k == 0 || pairs.is_empty() {
+        true => &Gemm { k: 0, a: nothing, b: nothing, ..*gemm },
+        false => gemm,
+    };
     let product = Product { gemm, rows, pairs, a, b, bias };
     match isa.level() {
         #[cfg(target_arch = "x86_64")]

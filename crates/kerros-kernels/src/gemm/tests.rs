@@ -214,6 +214,31 @@ fn nothing_to_do_writes_nothing_but_the_rest_of_the_formula() {
 }
 
 #[test]
+fn strides_that_reach_nothing_may_be_anything() {
+    let huge = Matrix { row_stride: usize::MAX, col_stride: usize::MAX - 1 };
+    let mut nothing = Case::new(30, 50, 0).bias();
+    (nothing.gemm.a, nothing.gemm.b) = (huge, huge);
+    nothing.pairs = vec![Pair { a_offset: usize::MAX, b_offset: usize::MAX }];
+    nothing.check();
+    let mut one_position = Case::new(30, 50, 1);
+    one_position.gemm.a.col_stride = usize::MAX;
+    one_position.gemm.b.row_stride = usize::MAX;
+    one_position.check();
+    one_position.gemm.n = 1;
+    one_position.gemm.c_row_stride = 2;
+    one_position.check();
+    let mut one_row = Case::new(1, 50, 20);
+    one_row.gemm.a.row_stride = usize::MAX;
+    one_row.gemm.c_row_stride = usize::MAX;
+    let expected = Case::new(1, 50, 20).expected();
+    for isa in Isa::available() {
+        let mut c = one_row.c.clone();
+        one_row.run(isa, 0..1, &mut c, &mut Scratch::new()).unwrap();
+        assert_eq!(c, expected);
+    }
+}
+
+#[test]
 fn every_way_of_storing_operands() {
     for a in Store::ALL {
         for b in Store::ALL {

@@ -135,7 +135,7 @@ fn sums<const ROWS: usize, const VECTORS: usize, const MASK_B: bool>(
         unrolled!(VECTORS, |v| {
             let from = b_row.wrapping_add(v * LANES);
             if ROWS >= PREFETCH_MIN_ROWS {
-                let ahead = from.wrapping_add(PREFETCH_STEPS * tile.b_row_stride);
+                let ahead = from.wrapping_add(tile.b_row_stride.wrapping_mul(PREFETCH_STEPS));
                 _mm_prefetch::<_MM_HINT_T0>(ahead.cast());
             }
             b[v] = if MASK_B && v + 1 == VECTORS {
