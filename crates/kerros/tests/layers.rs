@@ -60,21 +60,21 @@ fn applied(layer: impl Layer + 'static, row: &[usize], x: &[f32]) -> (Vec<usize>
     let dims: Vec<usize> =
         std::iter::once(x.len() / row.iter().product::<usize>()).chain(row.to_vec()).collect();
     let mut model = Sequential::new().input(row).add(layer);
-    let y = model.predict(&Tensor::new(dims, x).unwrap()).unwrap();
+    let y = model.predict(Tensor::new(dims, x).unwrap()).unwrap();
     (y.shape().to_vec(), y.as_slice::<f32>().unwrap().to_vec())
 }
 
 #[test]
 fn layers_compute_their_formulas() {
-    let x = [-2.0, -0.5, 0.0, 0.3, 2.0, 9.0];
+    let x = [-2.0, -0.5, 0.0, 0.25, 2.0, 9.0];
     let on = |layer: ReLU| applied(layer, &[6], &x).1;
-    assert_eq!(on(ReLU::new()), [0.0, 0.0, 0.0, 0.3, 2.0, 9.0]);
-    assert_eq!(on(ReLU::new().max_value(6.0)), [0.0, 0.0, 0.0, 0.3, 2.0, 6.0]);
-    assert_eq!(on(ReLU::new().negative_slope(0.5)), [-1.0, -0.25, 0.0, 0.3, 2.0, 9.0]);
+    assert_eq!(on(ReLU::new()), [0.0, 0.0, 0.0, 0.25, 2.0, 9.0]);
+    assert_eq!(on(ReLU::new().max_value(6.0)), [0.0, 0.0, 0.0, 0.25, 2.0, 6.0]);
+    assert_eq!(on(ReLU::new().negative_slope(0.5)), [-1.0, -0.25, 0.0, 0.25, 2.0, 9.0]);
     let threshold = ReLU::new().threshold(0.5).negative_slope(0.5);
-    assert_eq!(on(threshold), [-1.25, -0.5, -0.25, -0.1, 2.0, 9.0]);
+    assert_eq!(on(threshold), [-1.25, -0.5, -0.25, -0.125, 2.0, 9.0]);
     let leaky = applied(LeakyReLU::new().negative_slope(0.25), &[6], &x).1;
-    assert_eq!(leaky, [-0.5, -0.125, 0.0, 0.3, 2.0, 9.0]);
+    assert_eq!(leaky, [-0.5, -0.125, 0.0, 0.25, 2.0, 9.0]);
     let elu = applied(ELU::new().alpha(2.0), &[2], &[-1.0, 3.0]).1;
     assert!((elu[0] + 2.0 * (1.0 - (-1.0f32).exp())).abs() < 1e-6 && elu[1] == 3.0);
     let prelu = applied(PReLU::new().alpha_initializer("ones"), &[2], &[-1.5, 3.0]).1;

@@ -162,7 +162,7 @@ fn data_that_do_not_fit_are_refused() {
       expected: finite numbers
       try: drop such rows, or fill the gaps, before training
     ");
-    let alone = sparse().fit(&x(4), Fit::epochs(1).verbose(Verbose::Silent)).unwrap_err();
+    let alone = sparse().fit(x(4), Fit::epochs(1).verbose(Verbose::Silent)).unwrap_err();
     insta::assert_snapshot!(text(&alone), @r"
     fit: 0 target arrays were given
       expected: one target array, for the model's one output
