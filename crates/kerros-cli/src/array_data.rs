@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use anyhow::Result;
+use kerros::Model;
 use kerros::data::Samples;
 
 use crate::args::DataArgs;
@@ -55,6 +56,33 @@ pub fn load(args: &DataArgs, purpose: Purpose) -> Result<Parts> {
     }
     let train = parts.train.with_sample_weights(weights.into_iter().map(Some).collect::<Vec<_>>());
     Ok(Parts { train, ..parts })
+}
+
+/// Checks that there are as many arrays as the model has inputs and outputs.
+///
+/// # Errors
+/// The count that is wrong, in the words of the command line.
+pub fn check_counts(model: &Model, samples: &Samples, purpose: Purpose) -> Result<()> {
+    let network = model.network();
+    let mut counts = vec![(samples.inputs.len(), network.inputs.len(), "--input", "input")];
+    if purpose != Purpose::Predict {
+        let outputs = network.output_shapes().len();
+        counts.push((samples.targets.len(), outputs, "--target", "output"));
+    }
+    for (given, wanted, option, noun) in counts {
+        // A model that is built from its data knows its inputs only afterwards.
+        if given != wanted && wanted > 0 {
+            let plural = |count| if count == 1 { "" } else { "s" };
+            return Err(Usage(format!(
+                "{given} {option} file{} for a model with {wanted} {noun}{}\n  expected: {option} \
+                 FILE.npy once for each {noun}, in the model's order",
+                plural(given),
+                plural(wanted)
+            ))
+            .into());
+        }
+    }
+    Ok(())
 }
 
 /// Says which options were given that this verb has no use for.

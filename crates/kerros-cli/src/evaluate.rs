@@ -15,7 +15,9 @@ pub fn run(args: &EvaluateArgs) -> Result<()> {
     array_data::note_unused(&args.data, Purpose::Evaluate);
     device::set(&args.data.device)?;
     let mut model = summary::load(&args.model)?;
+    summary::check_compiled(&model, &args.model)?;
     let data = array_data::load(&args.data, Purpose::Evaluate)?;
+    array_data::check_counts(&model, &data.train, Purpose::Evaluate)?;
     let metrics = model.evaluate_with(&data.train, Evaluate::new().batch_size(args.batch_size))?;
     if args.json {
         println!("{}", outputs::json_object(metrics.iter()));

@@ -20,6 +20,7 @@ pub fn run(args: &PredictArgs) -> Result<()> {
     let paths = output_paths(&args.output, model.network().output_shapes().len());
     outputs::check(&paths.iter().map(PathBuf::as_path).collect::<Vec<_>>())?;
     let data = array_data::load(&args.data, Purpose::Predict)?;
+    array_data::check_counts(&model, &data.train, Purpose::Predict)?;
     let predictions = [model.predict(&data.train)?];
     for (path, prediction) in paths.iter().zip(&predictions) {
         npy::write(path, prediction)?;

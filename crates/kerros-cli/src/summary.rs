@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use anyhow::Result;
-use kerros::Model;
+use kerros::{Error, ErrorKind, Model};
 
 use crate::args::SummaryArgs;
 use crate::messages::Usage;
@@ -45,6 +45,23 @@ pub fn check_model_name(path: &Path) -> Result<()> {
 /// A file that cannot be read or is no model.
 pub fn load(path: &Path) -> Result<kerros::Sequential> {
     Ok(kerros::load_model(path)?)
+}
+
+/// Checks that a model says how it learns, and so what it is judged by.
+///
+/// # Errors
+/// [`ErrorKind::State`] when it does not.
+pub fn check_compiled(model: &Model, path: &Path) -> Result<()> {
+    if model.is_compiled() {
+        return Ok(());
+    }
+    Err(Error::new(
+        ErrorKind::State,
+        format!("the model in `{}` has not been compiled", path.display()),
+    )
+    .expected("a file with optimizer, loss and metrics, saved after `compile`")
+    .hint("train a job file that describes the model, or compile it before saving")
+    .into())
 }
 
 /// Saves a model, whole or not at all.

@@ -135,16 +135,9 @@ fn go_on(path: &Path, args: &TrainArgs) -> Result<()> {
         kerros::set_random_seed(seed);
     }
     let mut model = summary::load(path)?;
-    if !model.is_compiled() {
-        return Err(Error::new(
-            ErrorKind::State,
-            format!("the model in `{}` has not been compiled", path.display()),
-        )
-        .expected("a file with optimizer, loss and metrics, saved after `compile`")
-        .hint("train a job file that describes the model, or compile it before saving")
-        .into());
-    }
+    summary::check_compiled(&model, path)?;
     let mut data = array_data::load(&args.data, Purpose::Train)?;
+    array_data::check_counts(&model, &data.train, Purpose::Train)?;
     eprintln!("{data}\n\nTraining {} on {device}", path.display());
     let plan = Plan {
         epochs: args.epochs.unwrap_or(1),

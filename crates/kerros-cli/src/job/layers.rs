@@ -2,11 +2,11 @@
 
 use std::sync::Arc;
 
-use kerros::layers::{Layer, Normalization, REGISTRY};
+use kerros::layers::{Layer, Normalization};
 use kerros::{Error, Result, Sequential, Shape, Tensor};
 use toml::{Table, Value};
 
-use super::object::object;
+use super::object::build;
 use super::section::Section;
 use crate::messages::in_job;
 
@@ -99,7 +99,7 @@ fn layer(table: &Table) -> Result<LayerSpec> {
     if class.eq_ignore_ascii_case("Normalization") && !is_given {
         return Ok(LayerSpec::Adapted { table: table.clone() });
     }
-    REGISTRY.deserialize(&object(table)?).map(LayerSpec::Ready)
+    build(table).map(LayerSpec::Ready)
 }
 
 /// A normalization with the mean and variance of the training data.

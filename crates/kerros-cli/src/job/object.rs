@@ -1,5 +1,7 @@
 //! Objects in a job file: a name, or a table with `type` and Keras's arguments.
 
+use std::sync::Arc;
+
 use kerros::losses::Loss;
 use kerros::metrics::Metric;
 use kerros::object::Family;
@@ -9,7 +11,7 @@ use serde_json::{Map, Value as Json, json};
 use toml::{Table, Value};
 
 use super::section::Section;
-use crate::messages::in_job;
+use crate::messages::{in_job, nearest};
 
 /// `[compile]`: how the model is to learn.
 #[derive(Debug)]
@@ -80,10 +82,44 @@ fn choice<T: Family + ?Sized>(value: &Value) -> Result<Choice<T>> {
         // Words such as "accuracy" mean something only beside the loss and the shapes, so names
         // are looked up when the model is compiled.
         Value::String(name) => Ok(Choice::from(name.as_str())),
-        Value::Table(table) => T::registry().deserialize(&object(table)?).map(Choice::Object),
+        Value::Table(table) => build(table).map(Choice::Object),
         value => Err(in_job(format!("`{value}` is not a {}", T::registry().noun))
             .expected("a name, or a table such as { type = \"Name\", argument = 1 }")),
     }
+}
+
+/// The object that a table with `type` and arguments describes.
+///
+/// # Errors
+/// An unknown class; wrong arguments, with the nearest known ones.
+pub(super) fn build<T: Family + ?Sized>(table: &Table) -> Result<Arc<T>> {
+    let built = T::registry().deserialize(&object(table)?);
+    built.map_err(|error| match misspelt::<T>(table) {
+        Some((known, near)) => {
+            let error = error.expected(format!("some of: {}", known.join(", ")));
+            match near {
+                Some(near) => error.hint(format!("did you mean `{near}`?")),
+                None => error,
+            }
+        }
+        None => error,
+    })
+}
+
+/// The arguments that an object has, and the nearest of them, when leaving out a single one
+/// that it does not have mends the table.
+fn misspelt<T: Family + ?Sized>(table: &Table) -> Option<(Vec<String>, Option<String>)> {
+    table.keys().filter(|key| *key != "type").find_map(|key| {
+        let mut rest = table.clone();
+        rest.remove(key);
+        let config = T::registry().deserialize(&object(&rest).ok()?).ok()?.config();
+        if config.contains_key(key) {
+            return None;
+        }
+        let known: Vec<&str> = config.keys().map(String::as_str).collect();
+        let near = nearest(key, &known).first().map(|near| near.to_string());
+        Some((config.keys().cloned().collect(), near))
+    })
 }
 
 /// A table with `type` and arguments, as Keras serializes such an object.
@@ -119,7 +155,17 @@ fn argument(value: &Value) -> Result<Json> {
 
 #[cfg(test)]
 mod tests {
+    use kerros::layers::Layer;
+
     use super::*;
+
+    #[test]
+    fn a_misspelt_argument_gets_the_nearest() {
+        let table: Table = "type = 'Dense'\nunits = 3\nactivaton = 'relu'".parse().unwrap();
+        let text = build::<dyn Layer>(&table).unwrap_err().to_string();
+        assert!(text.contains("unknown argument `activaton`"), "{text}");
+        assert!(text.ends_with("did you mean `activation`?"), "{text}");
+    }
 
     #[test]
     fn tables_become_keras_objects() {

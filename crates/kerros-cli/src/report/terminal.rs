@@ -129,9 +129,9 @@ mod tests {
         let lines: Vec<&str> = drawn.lines().collect();
         assert_eq!(lines.len(), HEIGHT + 2);
         assert_eq!(lines[0].trim(), "loss");
-        assert!(lines[1].starts_with("   1.000 ⠉"), "{}", lines[1]);
+        assert!(lines[1].starts_with("   1.000 ⠙"), "{}", lines[1]);
         assert!(lines[HEIGHT].starts_with("   0.000 "));
-        assert!(lines[HEIGHT].ends_with('⣀'), "{}", lines[HEIGHT]);
+        assert!(lines[HEIGHT].ends_with('⢤'), "{}", lines[HEIGHT]);
         assert!(lines[HEIGHT + 1].ends_with("epoch 2"));
     }
 

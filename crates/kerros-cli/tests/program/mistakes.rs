@@ -136,6 +136,11 @@ fn names_that_nobody_has() {
     job_refused("unknown_layer", "\"Dense\"", "\"Densse\"");
     job_refused("unknown_layer_argument", "units = 3", "units = 3\nuse_biass = true");
     job_refused(
+        "unknown_optimizer_argument",
+        "\"adam\"",
+        "{ type = \"Adam\", learning_rat = 0.1 }",
+    );
+    job_refused(
         "unknown_dataset",
         "inputs = \"x.npy\"\ntargets = \"y.npy\"",
         "dataset = \"digit\"",

@@ -36,7 +36,7 @@ loss = "sparse_categorical_crossentropy"
 metrics = ["accuracy"]
 
 [fit]
-epochs = 2
+epochs = 1
 batch_size = 100
 seed = 5
 "#;

@@ -67,7 +67,7 @@ fn predict_writes_what_the_library_predicts() {
     shop.run(&["predict", "m.keras", "--input", "x.npy", "--output", "p.npy"]).ok();
     let written = npy::read(shop.path("p.npy")).unwrap();
     let mut model = load_model(shop.path("m.keras")).unwrap();
-    assert_eq!(written, model.predict(&numbers(40, 3)).unwrap());
+    assert_eq!(written, model.predict(numbers(40, 3)).unwrap());
     let ran = shop.run(&[&["predict", "m.keras", "--output", "q.npy"][..], &DATA].concat()).ok();
     assert!(ran.stderr.contains("note: --target changes nothing here"), "{}", ran.stderr);
 }
@@ -93,10 +93,11 @@ fn a_validation_split_takes_the_tail_and_warns_when_it_differs() {
     assert!(!ran.stderr.contains("warning"), "{}", ran.stderr);
     let history = std::fs::read_to_string(shop.path("h.json")).unwrap();
     assert!(history.contains("val_loss"), "{history}");
-    let sorted: Vec<i32> = (0..40).map(|row| row / 20).collect();
-    shop.write_array("y.npy", &Tensor::new([40], sorted).unwrap());
+    let sorted: Vec<i32> = (0..200).map(|row| row / 100).collect();
+    shop.write_array("x.npy", &numbers(200, 3));
+    shop.write_array("y.npy", &Tensor::new([200], sorted).unwrap());
     let ran = shop.run(&[&split[..], &DATA].concat()).ok();
-    assert!(ran.stderr.contains("warning: the last 10 of 40 rows"), "{}", ran.stderr);
+    assert!(ran.stderr.contains("warning: the last 50 of 200 rows"), "{}", ran.stderr);
 }
 
 #[test]

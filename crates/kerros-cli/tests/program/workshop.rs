@@ -33,8 +33,20 @@ impl Ran {
     /// What stderr says as an error: progress before it left out.
     pub fn complaint(&self) -> String {
         let at = self.stderr.find("error:").unwrap_or(0);
-        format!("status {}\n{}", self.status, &self.stderr[at..])
+        let lines = self.stderr[at..].lines().map(without_count);
+        format!("status {}\n{}", self.status, lines.collect::<Vec<_>>().join("\n"))
     }
+}
+
+/// The line without the number of names there are, and with the nearest of them alone: the others
+/// change with every layer, loss or optimizer that is added.
+fn without_count(line: &str) -> String {
+    let Some((before, names)) = line.split_once(" names, the nearest being ") else {
+        return line.into();
+    };
+    let before = before.trim_end_matches(|letter: char| letter.is_ascii_digit());
+    let nearest = names.split(',').next().unwrap_or_default();
+    format!("{before}all names, the nearest being {nearest}")
 }
 
 impl Workshop {
