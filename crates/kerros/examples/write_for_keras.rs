@@ -194,8 +194,9 @@ fn layers(writer: &Writer) -> Result<()> {
 fn parts(writer: &Writer) -> Result<()> {
     let (x, y) = (input(&[6], 3)?, input(&[1], 4)?);
     for entry in activations::REGISTRY.entries {
-        // Kerros alone has `step`; `threshold` has no defaults, so that Keras cannot name it.
-        if ["step", "threshold"].contains(&entry.class_name) {
+        // Kerros alone has `step`; `threshold` has no defaults, so that Keras cannot name it;
+        // in Keras no layer knows that `glu` halves the axis.
+        if ["step", "threshold", "glu"].contains(&entry.class_name) {
             continue;
         }
         let mut model = Sequential::new()

@@ -46,8 +46,10 @@ fn difference(what: &str, found: &[f64], expected: &[f64], relative: f64) -> Opt
         return Some(format!("{what}: {} numbers instead of {}", found.len(), expected.len()));
     }
     let largest = expected.iter().fold(0.0f64, |largest, e| largest.max(e.abs()));
-    let is_off =
-        |(f, e): (&f64, &f64)| f != e && !((f - e).abs() <= relative * (e.abs() + largest));
+    let is_off = |(f, e): (&f64, &f64)| {
+        let is_close = (f - e).abs() <= relative * (e.abs() + largest);
+        !(is_close || f == e)
+    };
     let at = found.iter().zip(expected).position(is_off)?;
     Some(format!("{what}[{at}]: {} instead of {}", found[at], expected[at]))
 }
@@ -576,4 +578,21 @@ fn an_optimizer_that_has_not_begun_begins() {
     let mut again = Load::new().archive(&archive).unwrap();
     assert_eq!(again.learning_rate().unwrap(), 0.5);
     assert_eq!(optimizer_states(&mut again).len(), optimizer_states(&mut model).len());
+}
+
+/// `"crossentropy"` among the metrics is a word of Kerros: Keras gets what it stands for.
+#[test]
+fn metrics_that_keras_has_no_word_for_are_written_as_objects() {
+    let (x, y) = (rows(20, 6), classes(20));
+    let mut model = Sequential::new().input([6]).add(Dense::new(3).activation("softmax"));
+    model.compile("sgd", "crossentropy", ["accuracy", "ce"]).unwrap();
+    let metrics = |model: &mut Sequential| {
+        model.to_archive().unwrap().config["compile_config"]["metrics"].take()
+    };
+    assert_eq!(metrics(&mut model), json!(["accuracy", "ce"]));
+    model.fit((&x, &y), quiet(1)).unwrap();
+    let written = metrics(&mut model);
+    assert_eq!(written[0], "accuracy");
+    assert_eq!(written[1]["class_name"], "SparseCategoricalCrossentropy");
+    assert_eq!(written[1]["config"]["name"], "ce");
 }

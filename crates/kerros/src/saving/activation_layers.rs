@@ -15,6 +15,9 @@ const PAIRS: [(&str, &str, &str); 4] = [
     ("softmax", "Softmax", "softmax"),
 ];
 
+/// Activations that Keras does not have, or that its layers cannot be told the shape of.
+const KERROS_ALONE: [&str; 2] = ["step", "glu"];
+
 /// The activation for a serialized layer, if the value is one of those.
 pub(super) fn read(value: &Value) -> Option<Value> {
     let is_layer = value.get("module").and_then(Value::as_str) == Some("keras.layers");
@@ -28,10 +31,13 @@ pub(super) fn read(value: &Value) -> Option<Value> {
 }
 
 /// Puts a layer in place of an activation with settings in the config of a layer. An
-/// activation that Keras has no layer for stays as it is: Kerros alone reads such a file, and
-/// the class is returned.
+/// activation that Keras cannot be told of stays as it is: Kerros alone reads such a file, and
+/// its name is returned.
 pub(super) fn write(config: &mut Config) -> Option<String> {
-    let activation = config.get_mut("activation").filter(|value| value.is_object())?;
+    let activation = config.get_mut("activation")?;
+    if let Some(name) = activation.as_str() {
+        return KERROS_ALONE.contains(&name).then(|| name.into());
+    }
     let class = class_name(activation)?;
     let Some((_, layer, name)) = PAIRS.iter().find(|(function, ..)| *function == class) else {
         return Some(class.into());
@@ -81,5 +87,9 @@ mod tests {
         assert_eq!(write(&mut config).as_deref(), Some("gelu"));
         assert_eq!(config["activation"]["class_name"], "gelu");
         assert!(read(&json!("relu")).is_none());
+        for (name, told) in [("relu", None), ("step", Some("step"))] {
+            let mut config = Config::from_iter([("activation".to_string(), json!(name))]);
+            assert_eq!(write(&mut config).as_deref(), told);
+        }
     }
 }

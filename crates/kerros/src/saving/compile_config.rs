@@ -16,16 +16,26 @@ use crate::trainer::{Compile, Compiled};
 
 /// What `compile` was given, as Keras writes it: names stay names, objects become objects.
 ///
-/// `learning_rate` is that of the optimizer's variable, which callbacks may have changed.
-pub(super) fn write(compiled: &Compiled, learning_rate: Option<f32>) -> Value {
+/// `learning_rate` is that of the optimizer's variable, which callbacks may have changed. What
+/// only Kerros will be able to read is told in `warnings`.
+pub(super) fn write(
+    compiled: &Compiled,
+    learning_rate: Option<f32>,
+    warnings: &mut Vec<String>,
+) -> Value {
     let optimizer = &compiled.optimizer;
     let mut serialized = <dyn Optimizer>::registry().serialize(&**optimizer);
     if let LearningRate::Constant(rate) = optimizer.options().learning_rate {
         serialized["config"]["learning_rate"] = json!(f64::from(learning_rate.unwrap_or(rate)));
     }
-    let metrics = |choices: &[Choice<dyn Metric>]| match choices {
-        [] => Value::Null,
-        choices => choices.iter().map(|metric| choice(metric, Metric::name)).collect(),
+    let tracked = compiled.trackers.as_ref().map_or(&[][..], |trackers| &trackers.metrics);
+    let mut tracked = tracked.iter();
+    let mut metrics = |choices: &[Choice<dyn Metric>]| -> Value {
+        if choices.is_empty() {
+            return Value::Null;
+        }
+        let tracked = choices.iter().map(|choice| (choice, tracked.next().map(|t| &*t.metric)));
+        tracked.map(|(choice, resolved)| metric(choice, resolved, warnings)).collect()
     };
     json!({
         "optimizer": serialized,
@@ -38,6 +48,25 @@ pub(super) fn write(compiled: &Compiled, learning_rate: Option<f32>) -> Value {
         // Keras writes what its backend made of this default; a file for every backend keeps it.
         "jit_compile": "auto",
     })
+}
+
+/// A metric; where its word is one that Keras knows for losses alone (`"crossentropy"`), what
+/// the shapes made of it, once there were any.
+fn metric(
+    metric: &Choice<dyn Metric>,
+    resolved: Option<&(dyn Metric + 'static)>,
+    warnings: &mut Vec<String>,
+) -> Value {
+    match (metric, resolved) {
+        (Choice::Name(word), Some(resolved)) if is_crossentropy(word) => {
+            <dyn Metric>::registry().serialize(resolved)
+        }
+        (Choice::Name(word), None) if is_crossentropy(word) => {
+            warnings.push(format!("Keras does not know the metric `{word}`"));
+            json!(word)
+        }
+        _ => choice(metric, Metric::name),
+    }
 }
 
 /// A name as it is; an object serialized. An object of the user's own is named as Keras names

@@ -45,8 +45,10 @@ pub(super) fn model(
     if let Some(shape) = build_shape {
         model["build_config"] = json!({"input_shape": shape});
     }
-    model["compile_config"] =
-        compiled.map_or(json!({}), |compiled| compile_config::write(compiled, learning_rate));
+    model["compile_config"] = match compiled {
+        Some(compiled) => compile_config::write(compiled, learning_rate, warnings),
+        None => json!({}),
+    };
     model
 }
 
@@ -58,7 +60,7 @@ fn layer(network: &Network, at: usize, entry: &LayerEntry, warnings: &mut Vec<St
     config.insert("trainable".into(), json!(entry.trainable));
     if let Some(activation) = activation_layers::write(&mut config) {
         warnings.push(format!(
-            "layer `{}`: Keras cannot read the activation `{activation}` with settings",
+            "layer `{}`: Keras cannot read the activation `{activation}` as it is here",
             entry.name
         ));
     }

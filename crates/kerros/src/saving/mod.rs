@@ -93,8 +93,10 @@ impl FileKind {
             name if name.ends_with(".weights.h5") => Ok(FileKind::Weights),
             name if name.ends_with(".keras") => Ok(FileKind::Model),
             name if name.ends_with(".h5") || name.ends_with(".hdf5") => Ok(FileKind::Legacy),
-            _ => Err(Error::new(ErrorKind::Argument, format!("the file name `{}`", path.display()))
-                .expected("an ending `.keras` for models, `.weights.h5` for weights")),
+            _ => {
+                Err(Error::new(ErrorKind::Argument, format!("the file name `{}`", path.display()))
+                    .expected("an ending `.keras` for models, `.weights.h5` for weights"))
+            }
         }
     }
 }

@@ -7,6 +7,8 @@ use kerros_core::{Error, ErrorKind, Result};
 use zip::write::SimpleFileOptions;
 use zip::{CompressionMethod, DateTime, System, ZipWriter};
 
+use crate::saving::python_json;
+
 /// Writes the three entries in Keras's order: `metadata.json`, `config.json`,
 /// `model.weights.h5`.
 pub(super) fn archive(
@@ -15,19 +17,14 @@ pub(super) fn archive(
     weights: &[u8],
     file: &mut File,
 ) -> Result<()> {
-    let json = |value| {
-        serde_json::to_vec(value).map_err(|error| {
-            Error::new(ErrorKind::Internal, "JSON could not be written").caused_by(error)
-        })
-    };
     let io = |error: zip::result::ZipError| {
         Error::new(ErrorKind::Io, "writing the zip file failed").caused_by(error)
     };
-    let (metadata, config) = (json(metadata)?, json(config)?);
+    let (metadata, config) = (python_json::to_string(metadata), python_json::to_string(config));
     let mut zip = ZipWriter::new(BufWriter::new(file));
     for (name, bytes) in [
-        (super::zip_read::METADATA, metadata.as_slice()),
-        (super::zip_read::CONFIG, config.as_slice()),
+        (super::zip_read::METADATA, metadata.as_bytes()),
+        (super::zip_read::CONFIG, config.as_bytes()),
         (super::zip_read::WEIGHTS, weights),
     ] {
         // Date, host system and permissions are pinned, so that the bytes depend on the content
