@@ -1,8 +1,8 @@
 //! Everything that a program that trains models writes: `use kerros::prelude::*;`.
 //!
 //! Where a loss and a metric have one name, the loss is here; metrics are taken by their
-//! string names or from [`crate::metrics`]. `Activation` and `Softmax` are activation
-//! functions here; the layers of these names are in [`crate::layers`].
+//! string names or from [`mod@crate::metrics`]. `Softmax` is the activation function here; the
+//! layers `Activation` and `Softmax` are in [`crate::layers`].
 
 pub use kerros_core::{DType, Error, ErrorKind, Result, Shape, Tensor};
 pub use kerros_data::{Dataset, Samples, Split, datasets};
