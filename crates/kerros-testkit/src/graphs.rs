@@ -85,7 +85,10 @@ fn step<'g>(
         }
         // What a pass may take out.
         8 => a * 1.0,
-        9 => a / 1.0 + graph.full(shape, 2.0).log(),
+        9 => match draw.below(2) {
+            0 => a / 1.0 + graph.full(shape, 2.0).log(),
+            _ => a.reshape(shape.iter().rev().copied().collect::<Vec<_>>()),
+        },
         10 => a.stop_gradient().replace_gradient(a),
         11 => a.reshape([shape.num_elements()]).reshape([1, shape.num_elements()]).reshape(shape),
         12 => match ndim {
