@@ -7,18 +7,22 @@ use kerros::Shape;
 use kerros::data::datasets;
 
 use crate::data::grouped;
+use crate::messages::say;
 
 /// Runs `kerros datasets`.
 ///
 /// # Errors
-/// None.
+/// A stdout that cannot be written to.
 pub fn run() -> Result<()> {
-    println!("{}\n", table().trim_fmt());
-    println!("Use one with `--data NAME`, or as `dataset = \"NAME\"` in a job file.\n");
-    for dataset in datasets::LIST {
-        println!("{}: {} ({})", dataset.name, dataset.source, dataset.licence);
-    }
-    Ok(())
+    let sources: Vec<String> = datasets::LIST
+        .iter()
+        .map(|dataset| format!("{}: {} ({})", dataset.name, dataset.source, dataset.licence))
+        .collect();
+    say(format!(
+        "{}\n\nUse one with `--data NAME`, or as `dataset = \"NAME\"` in a job file.\n\n{}",
+        table().trim_fmt(),
+        sources.join("\n")
+    ))
 }
 
 fn table() -> Table {

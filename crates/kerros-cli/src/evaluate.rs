@@ -5,6 +5,7 @@ use kerros::Evaluate;
 
 use crate::args::EvaluateArgs;
 use crate::array_data::{self, Purpose};
+use crate::messages::say;
 use crate::{device, outputs, summary};
 
 /// Runs `kerros evaluate`.
@@ -20,11 +21,9 @@ pub fn run(args: &EvaluateArgs) -> Result<()> {
     array_data::check_counts(&model, &data.train, Purpose::Evaluate)?;
     let metrics = model.evaluate_with(&data.train, Evaluate::new().batch_size(args.batch_size))?;
     if args.json {
-        println!("{}", outputs::json_object(metrics.iter()));
-    } else {
-        for (name, value) in metrics.iter() {
-            println!("{name}: {value:.6}");
-        }
+        return say(outputs::json_object(metrics.iter()));
     }
-    Ok(())
+    let lines: Vec<String> =
+        metrics.iter().map(|(name, value)| format!("{name}: {value:.6}")).collect();
+    say(lines.join("\n"))
 }

@@ -34,7 +34,6 @@ fn main() -> ExitCode {
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,
-        Err(error) if messages::is_broken_pipe(&error) => ExitCode::FAILURE,
         Err(error) => {
             eprintln!("error: {}", messages::text(&error));
             ExitCode::from(messages::exit_status(&error))

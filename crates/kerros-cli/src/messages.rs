@@ -1,6 +1,7 @@
 //! What the user reads when something went wrong, and the exit status.
 
 use std::fmt;
+use std::io::{self, Write};
 
 use kerros::{Error, ErrorKind};
 
@@ -31,10 +32,19 @@ pub fn exit_status(error: &anyhow::Error) -> u8 {
     if error.is::<Usage>() { 2 } else { 1 }
 }
 
-/// Whether whoever read our output has stopped reading, as `head` does.
-pub fn is_broken_pipe(error: &anyhow::Error) -> bool {
-    let io = error.downcast_ref::<std::io::Error>();
-    io.is_some_and(|error| error.kind() == std::io::ErrorKind::BrokenPipe)
+/// Writes results to stdout. That nobody reads them any more, as after `| head`, is no failure.
+///
+/// # Errors
+/// What else writing meets, such as a full disk.
+pub fn say(text: impl fmt::Display) -> anyhow::Result<()> {
+    match writeln!(io::stdout(), "{text}") {
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
+            Err(Error::new(ErrorKind::Io, "the results cannot be written to stdout")
+                .caused_by(error)
+                .into())
+        }
+        _ => Ok(()),
+    }
 }
 
 /// A mistake in a job file.

@@ -7,6 +7,7 @@ use kerros::data::npy;
 
 use crate::args::PredictArgs;
 use crate::array_data::{self, Purpose};
+use crate::messages::say;
 use crate::{device, outputs, summary};
 
 /// Runs `kerros predict`.
@@ -24,7 +25,7 @@ pub fn run(args: &PredictArgs) -> Result<()> {
     let predictions = [model.predict(&data.train)?];
     for (path, prediction) in paths.iter().zip(&predictions) {
         npy::write(path, prediction)?;
-        println!("{}: {}", path.display(), prediction.shape());
+        say(format!("{}: {}", path.display(), prediction.shape()))?;
     }
     Ok(())
 }

@@ -6,7 +6,7 @@ use anyhow::Result;
 use kerros::{Error, ErrorKind, Model};
 
 use crate::args::SummaryArgs;
-use crate::messages::Usage;
+use crate::messages::{Usage, say};
 
 /// Runs `kerros summary`.
 ///
@@ -14,8 +14,7 @@ use crate::messages::Usage;
 /// A file that cannot be read or is no model.
 pub fn run(args: &SummaryArgs) -> Result<()> {
     let model = load(&args.model)?;
-    print!("{}", model.summary());
-    Ok(())
+    say(model.summary().trim_end())
 }
 
 /// Whether a path is named as model files are.

@@ -1,10 +1,9 @@
 //! `kerros train`: a job, or a saved model that goes on.
 
-use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
-use anyhow::{Result, bail};
+use anyhow::Result;
 use kerros::callbacks::TerminateOnNaN;
 use kerros::data::balanced_class_weights;
 use kerros::{Error, ErrorKind, Fit, History, Model, Verbose};
@@ -13,7 +12,7 @@ use crate::args::{DataArgs, TrainArgs};
 use crate::array_data::{self, Purpose};
 use crate::data::Parts;
 use crate::job::{self, ClassWeight, Job, JobCallback};
-use crate::messages::Usage;
+use crate::messages::{Usage, say};
 use crate::report::{confusion, diagnosis, panels, svg, terminal};
 use crate::{device, outputs, summary};
 
@@ -36,8 +35,7 @@ pub fn run(args: &TrainArgs) -> Result<()> {
                 .map_err(|error| error.context(format!("reading `{}`", path.display())))?,
             false => job::built_in_text(&args.source)?.to_string(),
         };
-        std::io::stdout().write_all(text.as_bytes())?;
-        return Ok(());
+        return say(text.trim_end());
     }
     if !is_file && path.exists() {
         return Err(Error::new(ErrorKind::Format, format!("`{}` is no model", args.source))
@@ -171,28 +169,36 @@ fn fit_and_save(
         eprintln!("{line}");
     }
     let epochs = history.epochs().len();
-    println!("Trained {epochs} epoch{} in {secs:.2} s", if epochs == 1 { "" } else { "s" });
-    judge(model, data)?;
+    let mut report = vec![
+        format!("Trained {epochs} epoch{} in {secs:.2} s", if epochs == 1 { "" } else { "s" }),
+        judged(model, data)?,
+    ];
     let panels = panels::panels(&history);
     if !args.no_plot
         && let Some(curves) = terminal::draw(&panels)
     {
-        println!("\n{curves}");
+        report.push(format!("\n{curves}"));
     }
-    println!("\n{}", diagnosis::diagnose(&history));
-    if let Some((epoch, batch)) = nan {
-        bail!(
-            Error::new(
-                ErrorKind::Data,
-                format!(
-                    "the loss is not a finite number since batch {batch} of epoch {}",
-                    epoch + 1
-                ),
-            )
-            .hint("see the diagnosis above; nothing was saved")
-        );
+    report.push(format!("\n{}", diagnosis::diagnose(&history)));
+    if nan.is_none() {
+        // Written before anything is said: a stdout that fails must not cost the model.
+        report.push(format!("\n{}", write_results(model, &history, &panels, files)?));
     }
-    write_results(model, &history, &panels, files)
+    report.retain(|part| !part.is_empty());
+    say(report.join("\n"))?;
+    match nan {
+        Some((epoch, batch)) => Err(Error::new(
+            ErrorKind::Data,
+            format!(
+                "the loss is not a finite number since step {} of epoch {}",
+                batch + 1,
+                epoch + 1
+            ),
+        )
+        .hint("see the diagnosis above; nothing was saved")
+        .into()),
+        None => Ok(()),
+    }
 }
 
 type Fitted = (History, Option<(usize, usize)>, Vec<JobCallback>);
@@ -229,48 +235,47 @@ fn fit(model: &mut Model, data: &mut Parts, mut plan: Plan, args: &TrainArgs) ->
     Ok((history, nan.found(), plan.callbacks))
 }
 
-/// Prints the result on the rows that were kept for the test.
-fn judge(model: &mut Model, data: &Parts) -> Result<()> {
-    let Some(test) = &data.test else { return Ok(()) };
+/// The result on the rows that were kept for the test; nothing when there are none.
+fn judged(model: &mut Model, data: &Parts) -> Result<String> {
+    let Some(test) = &data.test else { return Ok(String::new()) };
     let numbers: Vec<String> = model
         .evaluate(test)?
         .iter()
         .map(|(name, value)| format!("test {name} {value:.4}"))
         .collect();
-    println!("{}", numbers.join(", "));
+    let mut text = numbers.join(", ");
     if data.about.classes.is_some() && test.targets.len() == 1 {
         const SHOWN: usize = 3;
         let outputs = model.predict(test)?;
         let worst = confusion::worst(&test.targets[0], &outputs)?;
         let worst = &worst[..worst.len().min(SHOWN)];
         if !worst.is_empty() {
-            print!(
-                "hardest classes in the test:\n{}",
-                confusion::describe(worst, &data.about.class_names)
-            );
+            let lines = confusion::describe(worst, &data.about.class_names);
+            text += &format!("\nhardest classes in the test:\n{}", lines.trim_end());
         }
     }
-    Ok(())
+    Ok(text)
 }
 
+/// Writes the files of a run, and lists them.
 fn write_results(
     model: &mut Model,
     history: &History,
     panels: &[panels::Panel],
     files: &Files,
-) -> Result<()> {
-    println!();
+) -> Result<String> {
+    let mut written = Vec::new();
     if let Some(path) = &files.history {
         outputs::write_text(path, &outputs::json_object(history.iter()))?;
-        println!("history: {}", path.display());
+        written.push(format!("history: {}", path.display()));
     }
     if let Some(path) = &files.plot {
         let picture = svg::draw(panels)
             .map_err(|error| Error::new(ErrorKind::Internal, format!("drawing curves: {error}")))?;
         outputs::write_text(path, &picture)?;
-        println!("curves: {}", path.display());
+        written.push(format!("curves: {}", path.display()));
     }
     summary::save(model, &files.model)?;
-    println!("model: {}", files.model.display());
-    Ok(())
+    written.push(format!("model: {}", files.model.display()));
+    Ok(written.join("\n"))
 }

@@ -40,6 +40,22 @@ fn train_digits_from_nothing_to_a_good_model() {
 }
 
 #[test]
+#[cfg(target_os = "linux")]
+fn a_stdout_that_fails_is_a_failure_but_costs_no_model() {
+    let shop = Workshop::new();
+    let full = std::fs::OpenOptions::new().write(true).open("/dev/full").unwrap();
+    let status = std::process::Command::new(env!("CARGO_BIN_EXE_kerros"))
+        .args(["train", "digits", "--epochs", "1", "--verbose", "silent"])
+        .current_dir(shop.path(""))
+        .stdout(full)
+        .stderr(std::process::Stdio::null())
+        .status()
+        .unwrap();
+    assert_eq!(status.code(), Some(1));
+    load_model(shop.path("digits.keras")).unwrap();
+}
+
+#[test]
 fn the_same_seed_gives_the_same_model_and_another_another() {
     let shop = Workshop::new();
     let weights = |output: &str, seed: &str| {
