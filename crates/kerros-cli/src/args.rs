@@ -59,6 +59,9 @@ pub struct TrainArgs {
     /// How progress is shown on stderr
     #[arg(long, value_enum)]
     pub verbose: Option<Verbosity>,
+    /// Say afterwards what ran, kernel by kernel, with bytes and times, on stderr
+    #[arg(long)]
+    pub explain: bool,
     /// Print the job file that would run, and stop
     #[arg(long)]
     pub print_job: bool,

@@ -162,9 +162,15 @@ fn fit_and_save(
     files: &Files,
     args: &TrainArgs,
 ) -> Result<()> {
+    if args.explain {
+        model.measure_steps();
+    }
     let began = Instant::now();
     let (history, nan, callbacks) = fit(model, data, plan, args)?;
     let secs = began.elapsed().as_secs_f64();
+    if args.explain {
+        eprint!("{}", model.explain());
+    }
     for line in callbacks.iter().filter_map(JobCallback::report) {
         eprintln!("{line}");
     }

@@ -71,7 +71,8 @@ fn main() -> Result<()> {
         seconds[0] * 1e6,
         batch as f64 / seconds[3]
     );
-    let mut measured = cpu.compile_measured(&graph, &[loss.id()], &options)?;
+    let options = CompileOptions { measure: true, ..options };
+    let mut measured = cpu.compile(&graph, &[loss.id()], &options)?;
     run(&mut measured, steps / 2)?;
     println!("{}", measured.explain());
     Ok(())

@@ -67,21 +67,6 @@ impl Cpu {
         Ok(Cpu { isa, team: Arc::new(team), always_parallel: options.always_parallel })
     }
 
-    /// Compiles like [`Device::compile`], and measures the time of each step for
-    /// [`Executable::explain`].
-    ///
-    /// # Errors
-    /// As [`Device::compile`].
-    pub fn compile_measured(
-        &self,
-        graph: &Graph,
-        outputs: &[NodeId],
-        options: &CompileOptions,
-    ) -> Result<Box<dyn Executable>> {
-        let plan = compile(graph, outputs, options, has_kernel)?;
-        Ok(Box::new(CpuExecutable::new(self.clone(), plan, true)))
-    }
-
     fn describe(&self) -> String {
         let threads = self.team.num_threads();
         let plural = if threads == 1 { "" } else { "s" };
@@ -127,6 +112,6 @@ impl Device for Cpu {
         options: &CompileOptions,
     ) -> Result<Box<dyn Executable>> {
         let plan = compile(graph, outputs, options, has_kernel)?;
-        Ok(Box::new(CpuExecutable::new(self.clone(), plan, false)))
+        Ok(Box::new(CpuExecutable::new(self.clone(), plan, options.measure)))
     }
 }

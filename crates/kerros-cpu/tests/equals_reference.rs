@@ -175,6 +175,21 @@ fn training_steps() {
 }
 
 #[test]
+fn states_may_stay_or_be_copied_on() {
+    let graph = Graph::new();
+    let [a, b, c] =
+        [0, 1, 2].map(|id| graph.state(StateId(id), &format!("s{id}"), [3], DType::F32));
+    // Nothing reads these but their updates: one keeps its value, one is passed on while it is
+    // overwritten.
+    graph.assign(a, b);
+    graph.assign(b, b);
+    graph.assign(c, a);
+    let states = [1.0f32, 2.0, 3.0].map(|value| Tensor::full([3], value));
+    everywhere("chain", &graph, &[], &[], &states, 1);
+    everywhere("chain, twice", &graph, &[], &[], &states, 2);
+}
+
+#[test]
 fn states_may_trade_places() {
     let graph = Graph::new();
     let a = graph.state(StateId(0), "a", [3], DType::F32);

@@ -34,11 +34,13 @@ pub struct CompileOptions {
     pub fuse: bool,
     /// What the plan is for, in reports: `train`, `evaluate`, `predict`.
     pub label: String,
+    /// Whether to measure the time of each step, for [`Executable::explain`].
+    pub measure: bool,
 }
 
 impl Default for CompileOptions {
     fn default() -> Self {
-        CompileOptions { fuse: true, label: String::new() }
+        CompileOptions { fuse: true, label: String::new(), measure: false }
     }
 }
 

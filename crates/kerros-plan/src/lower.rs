@@ -155,8 +155,10 @@ impl Lowering<'_> {
         let home = match &node.op {
             Op::Input(input) => Home::Input(input.index as usize),
             Op::State(state) => {
-                self.plan.states.push((StateId(state.id), node.ty.clone()));
-                Home::State(StateId(state.id))
+                // One buffer per state, so that every order between its uses is seen.
+                let buffer = self.state_buffer(StateId(state.id), &node.ty);
+                self.buffers.insert(id, buffer);
+                return buffer;
             }
             Op::Literal(literal) => self.literal(literal.value.clone()),
             Op::Iota(iota) => {

@@ -7,3 +7,8 @@ pub mod graphs;
 pub mod sample;
 
 pub use draw::Draw;
+
+/// The README's program must compile: a documentation test, and nothing else.
+#[cfg(doctest)]
+#[doc = include_str!("../../../README.md")]
+pub struct Readme;

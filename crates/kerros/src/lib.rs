@@ -19,11 +19,11 @@ pub mod saving;
 pub mod schedules;
 pub mod trainer;
 
+pub use device::{default_device, set_default_device};
 pub use kerros_core::{DType, Error, ErrorKind, Result, Shape, Tensor};
 pub use kerros_data as data;
 pub use kerros_graph as graph;
 pub use kerros_plan as plan;
-pub use device::{default_device, set_default_device};
 pub use model::{Model, Sequential, set_random_seed};
 pub use object::{Choice, Config, ConfigReader, Described, Entry, Registry};
 pub use saving::{Load, load_model};

@@ -35,9 +35,11 @@ impl Callback for TerminateOnNaN {
         let (epoch, size) = (training.epoch(), training.size());
         self.found = Some((epoch, batch));
         training.warn(&format!(
-            "the loss is {loss} after batch {batch} of epoch {epoch} (rows {} to {} in this \
-             epoch's order): training stops\n  try: a smaller learning rate, clipnorm, or a look \
-             at these rows",
+            "the loss is {loss} after step {} of epoch {} (rows {} to {} in this epoch's order, \
+             counted from 0): training stops\n  try: a smaller learning rate, clipnorm, or a \
+             look at these rows",
+            batch + 1,
+            epoch + 1,
             batch * size.batch_size,
             (batch + 1) * size.batch_size - 1,
         ));

@@ -37,6 +37,8 @@ pub struct Model {
     pub(crate) warnings: Warnings,
     /// Epochs trained so far: the next epoch's order of rows depends on it.
     pub(crate) epochs_done: u64,
+    /// Whether the time of each step is measured.
+    pub(crate) measure: bool,
 }
 
 /// The states of a model on its device.
@@ -57,6 +59,7 @@ impl Model {
             runs: Runs::default(),
             warnings: Warnings::default(),
             epochs_done: 0,
+            measure: false,
         }
     }
 
@@ -207,6 +210,28 @@ impl Model {
             graph.state(id, &entry.path, &entry.weight.shape, entry.weight.dtype())
         };
         Ok(self.network.weights.iter().zip(&states.weights).map(node).collect())
+    }
+
+    /// Measures the time of each kernel from here on, for [`Model::explain`].
+    pub fn measure_steps(&mut self) {
+        self.measure = true;
+        self.runs.clear();
+    }
+
+    /// What the model runs, as far as it has run: for each mode and batch size the steps of its
+    /// plan, with layer, kernel or fallback, bytes, and the time of each when
+    /// [`Model::measure_steps`] was called before.
+    ///
+    /// ```
+    /// use kerros::prelude::*;
+    /// let mut model = Sequential::new().input([3]).add(Dense::new(2).activation("relu"));
+    /// model.predict(&Tensor::full([1, 3], 1.0f32))?;
+    /// let text = model.explain();
+    /// assert!(text.contains("gemm{1 x 3 x 2, a b + bias, relu}"), "{text}");
+    /// # Ok::<(), kerros::Error>(())
+    /// ```
+    pub fn explain(&self) -> String {
+        self.runs.explain()
     }
 
     /// Hears every warning in place of stderr.

@@ -83,6 +83,11 @@ impl Runs {
         self.entries.len() - 1
     }
 
+    pub(crate) fn explain(&self) -> String {
+        let texts: Vec<String> = self.entries.iter().map(|(_, run)| run.explain()).collect();
+        texts.join("\n")
+    }
+
     pub(crate) fn get(&mut self, index: usize) -> &mut dyn Executable {
         &mut *self.entries[index].1
     }

@@ -36,7 +36,11 @@ impl Model {
             .map(|input| graph.input(&input.name, batch(&input.shape), DType::F32))
             .collect();
         let weights = self.weight_nodes(&graph)?;
-        let options = CompileOptions { label: run.mode.name().into(), ..CompileOptions::default() };
+        let options = CompileOptions {
+            label: format!("{} {} rows", run.mode.name(), run.rows),
+            measure: self.measure,
+            ..CompileOptions::default()
+        };
         let Some(target) = run.target.as_ref().filter(|_| run.mode != Mode::Predict) else {
             let forward = self.network.forward(&inputs, &weights, false, None)?;
             let outputs: Vec<_> = forward.outputs.iter().map(|node| node.id()).collect();
@@ -149,10 +153,12 @@ impl<'g> Traced<'_, 'g> {
         let Some(key) = key else { return Ok(()) };
         let is_used = self.graph.nodes().iter().any(|node| node.inputs.contains(&key.id()));
         if is_used {
-            // [seed, seed, step low, step high]: the carry goes from the low to the high word.
-            let low = key.slice(0, 2, 3) + 1.0;
-            let high = key.slice(0, 3, 4) + low.equal(0.0).cast(DType::I32);
-            self.graph.assign(key, Node::concat(&[key.slice(0, 0, 2), low, high], 0));
+            // [seed, seed, step low, step high]: the carry goes from the low to the high word,
+            // when the low one is all ones.
+            let next = self.graph.literal(Tensor::new([4], [0, 0, 1, 0])?);
+            let carried = self.graph.literal(Tensor::new([4], [0, 0, 1, 1])?);
+            let is_full = key.slice(0, 2, 3).equal(-1.0).broadcast_to([4]);
+            self.graph.assign(key, key + is_full.select(carried, next));
         }
         Ok(())
     }
