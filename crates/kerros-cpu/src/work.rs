@@ -2,6 +2,7 @@
 
 use std::ops::Range;
 
+use kerros_core::program::Layout;
 use kerros_core::{Error, ErrorKind, Result, Tensor};
 use kerros_graph::eval::evaluate_primitive;
 use kerros_graph::ops::ReduceKind;
@@ -160,12 +161,11 @@ impl<'a> Work<'a> {
                 let total = squares.reduce(|sum, next| sum + next).unwrap_or(0.0);
                 self.write(0)[0] = total.sqrt();
             }
-            Kernel::Fallback(op) => {
-                let inputs: Vec<Tensor> = (0..self.step.reads.len())
-                    .map(|at| {
-                        let ty = &self.plan.buffers[self.step.reads[at].buffer].ty;
-                        to_tensor(ty, bytemuck::cast_slice(self.read(at)))
-                    })
+            Kernel::Fallback { op, inputs } => {
+                let inputs: Vec<Tensor> = inputs
+                    .iter()
+                    .enumerate()
+                    .map(|(at, ty)| to_tensor(ty, bytemuck::cast_slice(self.read(at))))
                     .collect();
                 let value = as_stored(&evaluate_primitive(op, &inputs)?);
                 let to: &mut [u8] = bytemuck::cast_slice_mut(self.write(0));
@@ -173,6 +173,19 @@ impl<'a> Work<'a> {
             }
         }
         Ok(())
+    }
+
+    /// An input of a program as [`Map::run`] wants it: a stretched one begins with the element
+    /// that the first of the range reads, also where the whole buffer is at hand.
+    fn map_input(&self, at: usize, first: usize) -> &'a [f32] {
+        let (operand, slice) = (&self.step.reads[at], self.read(at));
+        match &self.step.kernel {
+            Kernel::Map(program) if operand.access == Access::Whole => match program.inputs[at] {
+                Layout::Stretch { run } => &slice[first / run..],
+                _ => slice,
+            },
+            _ => slice,
+        }
     }
 
     fn map(&self, scratch: &mut MapScratch) -> Result<()> {
@@ -188,7 +201,7 @@ impl<'a> Work<'a> {
             .enumerate()
             .map(|(at, output)| match output {
                 Some(output) => Input::Output(*output),
-                None => Input::Slice(self.read(at)),
+                None => Input::Slice(self.map_input(at, range.start)),
             })
             .collect();
         map.run(self.isa, range, &inputs, &mut outputs, scratch)

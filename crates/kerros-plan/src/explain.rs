@@ -65,7 +65,7 @@ pub fn kernel_text(kernel: &Kernel) -> String {
             format!("softmax_cross_entropy{{{rows} x {columns}, {targets}}}")
         }
         Kernel::GlobalNorm => "global_norm".into(),
-        Kernel::Fallback(op) => format!("fallback {}", op.name()),
+        Kernel::Fallback { op, .. } => format!("fallback {}", op.name()),
     }
 }
 

@@ -424,7 +424,8 @@ impl Lowering<'_> {
             op => {
                 let cost = 100 * node.ty.shape.num_elements();
                 let operands = reads.iter().map(|&read| whole(read)).collect();
-                (Kernel::Fallback(op.clone()), operands, Split::Single, cost)
+                let inputs = node.inputs.iter().map(|&input| self.ty(input).clone()).collect();
+                (Kernel::Fallback { op: op.clone(), inputs }, operands, Split::Single, cost)
             }
         };
         let buffer = self.new_buffer(node.ty.clone());

@@ -152,7 +152,13 @@ pub enum Kernel {
     /// The root of the sum of all squares of all reads.
     GlobalNorm,
     /// The reference evaluator: slow and sure.
-    Fallback(Op),
+    Fallback {
+        /// What it evaluates.
+        op: Op,
+        /// As what the reads are taken: a buffer may have been made under another shape, and
+        /// hold truth values that are numbers here.
+        inputs: Vec<Type>,
+    },
 }
 
 /// One step.

@@ -4,7 +4,7 @@ use super::argsort::expect_sortable;
 use crate::attributes::attributes;
 use crate::graph::Type;
 use crate::node::Node;
-use crate::operation::{Backward, Cotangents, Operation, Sample, Tier};
+use crate::operation::{Backward, Cotangents, Operation, Sample, Tier, expect_inputs};
 
 /// Cross-entropy of classes from logits, over the last axis.
 ///
@@ -20,11 +20,12 @@ impl Operation for SoftmaxCrossEntropy {
     const TIER: Tier = Tier::Composite;
 
     fn infer(&self, inputs: &[Type]) -> Result<Type> {
+        expect_inputs(inputs, 2)?;
         expect_sortable(&inputs[..1])?;
         let logits = &inputs[0].shape;
         let rows = Type::f32(&logits[..logits.ndim() - 1]);
         let sparse = Type::new(DType::I32, &rows.shape);
-        if inputs.len() != 2 || (inputs[1] != sparse && inputs[1] != inputs[0]) {
+        if inputs[1] != sparse && inputs[1] != inputs[0] {
             return Err(Error::new(
                 ErrorKind::Shape,
                 format!("logits of shape {logits} and targets {:?}", &inputs[1..]),
