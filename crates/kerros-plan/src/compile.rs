@@ -46,7 +46,7 @@ pub fn compile(
 
     let (output_roots, rest) = roots.split_at(outputs.len());
     let updates: Vec<(StateId, NodeId)> = targets.into_iter().zip(rest.iter().copied()).collect();
-    let mut plan = lower(&graph, output_roots, &updates, options.fuse)?;
+    let mut plan = lower(&graph, output_roots, &updates, options.fuse);
     plan.label = options.label.clone();
     schedule(&mut plan);
     place(&mut plan);

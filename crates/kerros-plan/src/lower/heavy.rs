@@ -1,0 +1,100 @@
+//! Operations with a kernel of their own: one match from operation to what lowers it.
+
+use kerros_core::Shape;
+use kerros_core::program::Layout;
+use kerros_graph::{NodeData, NodeId, Op, Type};
+
+use super::buffers::layout;
+use super::{Lowering, contractions, reductions, rows, rows_of_shape};
+use crate::plan::{Access, BufferId, Kernel, Operand, Split};
+
+/// An operation and where its operands are.
+pub(super) struct Call<'a> {
+    pub node: &'a NodeData,
+    /// The operands' types.
+    pub inputs: Vec<&'a Type>,
+    /// The operands' buffers.
+    pub reads: Vec<BufferId>,
+}
+
+impl Call<'_> {
+    /// The shape of an operand.
+    pub fn shape(&self, at: usize) -> &Shape {
+        &self.inputs[at].shape
+    }
+
+    /// An operand of which a thread reads its own rows.
+    pub fn part(&self, at: usize) -> Operand {
+        Operand { buffer: self.reads[at], access: Access::Part, offset: 0 }
+    }
+
+    /// An operand that every thread reads as a whole.
+    pub fn whole(&self, at: usize) -> Operand {
+        Operand { buffer: self.reads[at], access: Access::Whole, offset: 0 }
+    }
+
+    /// How a kernel of `units` independent parts is divided: like the result, if that is even.
+    pub fn split_of(&self, units: usize) -> Split {
+        let rows = rows_of_shape(&self.node.ty.shape);
+        if units.is_multiple_of(rows) && rows > 1 { Split::Rows(rows) } else { Split::Single }
+    }
+}
+
+/// The step that computes an operation, but for where the result goes.
+pub(super) struct Work {
+    pub kernel: Kernel,
+    pub reads: Vec<Operand>,
+    pub split: Split,
+    /// Arithmetic operations, roughly.
+    pub cost: usize,
+}
+
+impl Lowering<'_> {
+    /// The step or steps of one operation.
+    pub(super) fn heavy(&mut self, id: NodeId) {
+        let nodes = self.nodes;
+        let node = &nodes[id.index()];
+        let reads: Vec<BufferId> = node.inputs.iter().map(|&input| self.buffer(input)).collect();
+        let inputs = node.inputs.iter().map(|&input| &nodes[input.index()].ty).collect();
+        let call = Call { node, inputs, reads };
+        let work = match &node.op {
+            Op::Linear(op) => contractions::linear(op, &call),
+            Op::MatMul(op) => contractions::matmul(op, &call),
+            Op::Softmax(_) => rows::softmax(false, &call),
+            Op::LogSoftmax(_) => rows::softmax(true, &call),
+            Op::SoftmaxCrossEntropy(_) => rows::softmax_cross_entropy(&call),
+            Op::GlobalNorm(_) => rows::global_norm(&call),
+            Op::ArgReduce(op) => reductions::arg_reduce(op, &call),
+            Op::Reduce(op) => return self.reduce(op, id, call.shape(0), call.reads[0]),
+            Op::Transpose(transpose) => {
+                let strides = call.shape(0).strides();
+                let strides: Vec<usize> =
+                    transpose.axes.iter().map(|&axis| strides[axis]).collect();
+                let load = (call.reads[0], layout(&node.ty.shape, &strides), 0);
+                return self.strided_copy(id, load);
+            }
+            Op::Slice(slice) => {
+                let mut strides = call.shape(0).strides();
+                let offset = slice.start * strides[slice.axis];
+                strides[slice.axis] *= slice.step;
+                let layout = Layout::Strided { dims: node.ty.shape.to_vec(), strides };
+                return self.strided_copy(id, (call.reads[0], layout, offset));
+            }
+            _ => fallback(&call),
+        };
+        let buffer = self.new_buffer(node.ty.clone());
+        self.buffers.insert(id, buffer);
+        self.push_step(work.kernel, work.reads, (buffer, work.split), work.cost, &node.origin);
+    }
+}
+
+/// The reference evaluator on one thread.
+fn fallback(call: &Call<'_>) -> Work {
+    let inputs = call.inputs.iter().map(|&ty| ty.clone()).collect();
+    Work {
+        kernel: Kernel::Fallback { op: call.node.op.clone(), inputs },
+        reads: (0..call.reads.len()).map(|at| call.whole(at)).collect(),
+        split: Split::Single,
+        cost: 100 * call.node.ty.shape.num_elements(),
+    }
+}

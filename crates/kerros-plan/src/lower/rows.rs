@@ -1,0 +1,36 @@
+//! Functions of whole rows, and the norm over all tensors.
+
+use kerros_core::DType;
+
+use super::heavy::{Call, Work};
+use crate::plan::{Kernel, Split};
+
+/// Softmax, or its logarithm.
+pub(super) fn softmax(log: bool, call: &Call<'_>) -> Work {
+    let columns = call.node.ty.shape.last();
+    let rows = call.node.ty.shape.num_elements() / columns.max(1);
+    let kernel = Kernel::Softmax { rows, columns, log };
+    Work {
+        kernel,
+        reads: vec![call.part(0)],
+        split: call.split_of(rows),
+        cost: 30 * rows * columns,
+    }
+}
+
+/// Cross-entropy of logits, with labels or target rows.
+pub(super) fn softmax_cross_entropy(call: &Call<'_>) -> Work {
+    let columns = call.shape(0).last();
+    let rows = call.node.ty.shape.num_elements();
+    let sparse = call.inputs[1].dtype == DType::I32;
+    let kernel = Kernel::SoftmaxCrossEntropy { rows, columns, sparse };
+    let reads = vec![call.part(0), call.part(1)];
+    Work { kernel, reads, split: call.split_of(rows), cost: 30 * rows * columns }
+}
+
+/// The length of all tensors together.
+pub(super) fn global_norm(call: &Call<'_>) -> Work {
+    let cost = call.inputs.iter().map(|ty| 2 * ty.shape.num_elements()).sum();
+    let reads = (0..call.reads.len()).map(|at| call.whole(at)).collect();
+    Work { kernel: Kernel::GlobalNorm, reads, split: Split::Single, cost }
+}
