@@ -21,6 +21,7 @@
 pub mod attributes;
 pub mod decompose;
 pub mod eval;
+mod formulas;
 pub mod grad;
 pub mod graph;
 pub mod node;

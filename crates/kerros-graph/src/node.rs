@@ -305,6 +305,26 @@ impl<'g> Node<'g> {
         self.graph.apply(Reverse { axis }, &[self])
     }
 
+    /// Entries of an axis by index (`i32`, of any shape, whose axes take the axis's place);
+    /// an index outside the axis gives NaN, or 0 among integers. See [`Gather`].
+    #[track_caller]
+    pub fn gather(self, indices: Node<'g>, axis: usize) -> Node<'g> {
+        self.graph.apply(Gather { axis, outside: Outside::Nan }, &[self, indices])
+    }
+
+    /// As [`Node::gather`], with 0 for an index outside the axis.
+    #[track_caller]
+    pub fn gather_or_zero(self, indices: Node<'g>, axis: usize) -> Node<'g> {
+        self.graph.apply(Gather { axis, outside: Outside::Zero }, &[self, indices])
+    }
+
+    /// Adds entries at indices of an axis, in the order of the indices; an index outside the
+    /// axis adds nothing. See [`ScatterAdd`].
+    #[track_caller]
+    pub fn scatter_add(self, indices: Node<'g>, updates: Node<'g>, axis: usize) -> Node<'g> {
+        self.graph.apply(ScatterAdd { axis }, &[self, indices, updates])
+    }
+
     #[track_caller]
     fn reduce(self, kind: ReduceKind, axes: &[isize]) -> Node<'g> {
         let shape = self.shape();

@@ -10,6 +10,9 @@
 //! - **Contraction** (matrix products): [`dot_chain`].
 //! - **Reductions**: [`reduce`].
 //! - **Functions of whole rows** (softmax, cross-entropy, running sums ...): [`rows`].
+//! - **Scattering** (entries added where indices say, as the derivative of an embedding needs):
+//!   each element starts as it is in the base and takes its updates one rounding at a time, in
+//!   the order of the indices.
 //! - **Elementary functions**: [`functions`], written once over [`Lanes`].
 //! - **Elementwise operators**: [`crate::program`], each one rounding (or one function).
 //! - **Denormals** are kept; no flush-to-zero mode is ever set.

@@ -131,6 +131,11 @@ operations! {
     concat::Concat,
     /// An axis backwards.
     reverse::Reverse,
+    // By index
+    /// Entries picked by index.
+    gather::Gather,
+    /// Entries added where indices say.
+    scatter_add::ScatterAdd,
     // Along axes
     /// Sum, largest or smallest.
     reduce::Reduce,
@@ -167,6 +172,7 @@ operations! {
     global_norm::GlobalNorm,
 }
 
+pub use gather::Outside;
 pub use linear::LinearActivation;
 pub use reduce::ReduceKind;
 
@@ -178,6 +184,7 @@ mod cast;
 mod concat;
 mod cumsum;
 mod dropout;
+mod gather;
 mod global_norm;
 mod input;
 mod iota;
@@ -191,6 +198,7 @@ mod reduce;
 mod replace_gradient;
 mod reshape;
 mod reverse;
+mod scatter_add;
 mod select;
 mod sigmoid_cross_entropy;
 mod slice;

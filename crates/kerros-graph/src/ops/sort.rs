@@ -1,4 +1,4 @@
-use kerros_core::{DType, Result};
+use kerros_core::Result;
 
 use super::argsort::{expect_sortable, sorting_indices};
 use crate::attributes::attributes;
@@ -22,14 +22,11 @@ impl Operation for Sort {
     }
 
     fn backward<'g>(&self, context: &Backward<'_, 'g>) -> Result<Cotangents<'g>> {
-        // Sorting is a permutation P with y = P x, so dx = P^T dy; P has one row of 0 and 1
-        // per element of the result.
+        // Sorting is a permutation: each derivative goes back to where its element came from.
         let (x, dy) = (context.inputs[0], context.dy);
-        let last = x.ndim() - 1;
-        let permutation = x.argsort(self.descending).one_hot(x.shape().last());
-        let spread = permutation * dy.expand_dims(last + 1);
-        debug_assert_eq!(spread.dtype(), DType::F32);
-        Ok(vec![Some(spread.sum(&[last as isize]))])
+        let places = x.argsort(self.descending);
+        let zeros = x.graph().full(x.shape(), 0.0);
+        Ok(vec![Some(zeros.scatter_add_along_axis(places, dy, x.ndim() - 1))])
     }
 
     fn eval<T: Real>(&self, inputs: &[&Array<T>], ty: &Type) -> Array<T> {

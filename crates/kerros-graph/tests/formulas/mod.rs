@@ -130,6 +130,23 @@ pub fn formula(op: &Op, x: &[Grid], shape: &[usize]) -> Option<Grid> {
             let place = shape[reverse.axis] - 1 - index[reverse.axis];
             x[0].at(&Grid::with(index, reverse.axis, place))
         }),
+        Op::Gather(gather) => Grid::build(shape, |index| {
+            let picked = &index[gather.axis..gather.axis + x[1].shape.len()];
+            let place = x[1].at(picked) as usize;
+            let after = &index[gather.axis + x[1].shape.len()..];
+            x[0].at(&[&index[..gather.axis], &[place], after].concat())
+        }),
+        Op::ScatterAdd(scatter) => Grid::build(shape, |index| {
+            let mut sum = x[0].at(index);
+            Grid::build(&x[1].shape, |picked| {
+                if x[1].at(picked) == index[scatter.axis] as f64 {
+                    let (before, after) = (&index[..scatter.axis], &index[scatter.axis + 1..]);
+                    sum += x[2].at(&[before, picked, after].concat());
+                }
+                0.0
+            });
+            sum
+        }),
         Op::Reduce(reduce) => {
             let (start, combine): (f64, fn(f64, f64) -> f64) = match reduce.kind {
                 ReduceKind::Sum => (0.0, |a, b| a + b),
