@@ -2,6 +2,7 @@
 
 use anyhow::Result;
 use kerros::Evaluate;
+use kerros::metrics::MetricValue;
 
 use crate::args::EvaluateArgs;
 use crate::array_data::{self, Purpose};
@@ -21,9 +22,19 @@ pub fn run(args: &EvaluateArgs) -> Result<()> {
     array_data::check_counts(&model, &data.train, Purpose::Evaluate)?;
     let metrics = model.evaluate_with(&data.train, Evaluate::new().batch_size(args.batch_size))?;
     if args.json {
-        return say(outputs::json_object(metrics.iter()));
+        return say(outputs::json_object(
+            metrics.iter().map(|(name, value)| (name, value.to_json())),
+        ));
     }
     let lines: Vec<String> =
-        metrics.iter().map(|(name, value)| format!("{name}: {value:.6}")).collect();
+        metrics.iter().map(|(name, value)| format!("{name}: {}", six_digits(value))).collect();
     say(lines.join("\n"))
+}
+
+/// A number with six decimals; a list of such.
+fn six_digits(value: &MetricValue) -> String {
+    match value {
+        MetricValue::Number(number) => format!("{number:.6}"),
+        MetricValue::List(list) => format!("{list:.6?}"),
+    }
 }

@@ -272,7 +272,10 @@ fn write_results(
 ) -> Result<String> {
     let mut written = Vec::new();
     if let Some(path) = &files.history {
-        outputs::write_text(path, &outputs::json_object(history.iter()))?;
+        outputs::write_text(
+            path,
+            &outputs::json_object(history.iter().map(|(name, series)| (name, series.to_json()))),
+        )?;
         written.push(format!("history: {}", path.display()));
     }
     if let Some(path) = &files.plot {

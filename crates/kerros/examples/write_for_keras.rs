@@ -13,14 +13,14 @@ use kerros::layers::{
     Rescaling, Reshape, Softmax,
 };
 use kerros::losses::{Loss, Targets};
-use kerros::metrics::Metric;
+use kerros::metrics::{Metric, MetricValue};
 use kerros::optimizers::{Adafactor, Adam, AdamW, Ftrl, Muon, Nadam, Optimizer, RMSprop, SGD};
 use kerros::regularizers::{L1, L1L2, L2};
 use kerros::schedules::{
     CosineDecay, CosineDecayRestarts, ExponentialDecay, InverseTimeDecay, LearningRate,
     PiecewiseConstantDecay, PolynomialDecay,
 };
-use kerros::trainer::{Compile, Evaluate};
+use kerros::trainer::{Compile, Evaluate, Series};
 use kerros::{
     Choice, DType, Fit, Result, Sequential, Tensor, Verbose, activations, constraints,
     initializers, losses, metrics, optimizers,
@@ -96,20 +96,27 @@ impl Writer {
             "predictions": array(&model.predict(x)?),
         });
         let found = model.evaluate_with((x, y), Evaluate::new().batch_size(BATCH))?;
-        let scalar = |value| json!({"shape": [], "data": [number(value)]});
         side["evaluate"] = found
             .iter()
-            .map(|(name, value)| (name.to_string(), scalar(value)))
+            .map(|(name, value)| (name.to_string(), reported(value)))
             .collect::<Map<_, _>>()
             .into();
         let is_random = model.layers().iter().any(|entry| entry.layer.class_name() == "Dropout");
         if !is_random {
             side["fit"] = json!({"epochs": 2, "batch_size": BATCH});
             let history = model.fit((x, y), fit(2))?;
-            let values = |name: &str| -> Vec<Value> {
-                history.get(name).unwrap_or_default().iter().map(|&value| scalar(value)).collect()
+            let values = |series: &Series| -> Vec<Value> {
+                match series {
+                    Series::Numbers(numbers) => {
+                        numbers.iter().map(|&number| reported(&number.into())).collect()
+                    }
+                    Series::Lists(lists) => {
+                        lists.iter().map(|list| reported(&list.clone().into())).collect()
+                    }
+                }
             };
-            let values = history.names().map(|name| (name.to_string(), json!(values(name))));
+            let values =
+                history.iter().map(|(name, series)| (name.to_string(), json!(values(series))));
             side["history_after"] = values.collect::<Map<_, _>>().into();
             side["weights_after"] = variables(model.weights()?);
             side["optimizer_variables_after"] = variables(model.optimizer_states()?);
@@ -123,6 +130,16 @@ fn write_text(path: &Path, text: &str) -> Result<()> {
     std::fs::write(path, text).map_err(|error| {
         kerros::Error::new(kerros::ErrorKind::Io, "a side file was not written").caused_by(error)
     })
+}
+
+/// What a metric reported, as an array of the fixtures.
+fn reported(value: &MetricValue) -> Value {
+    let shape: Vec<usize> = match value {
+        MetricValue::Number(_) => vec![],
+        MetricValue::List(list) => vec![list.len()],
+    };
+    let data: Vec<Value> = value.as_slice().iter().map(|&value| number(value)).collect();
+    json!({"shape": shape, "data": data})
 }
 
 /// An array in the form of the fixtures.
@@ -306,7 +323,7 @@ fn all_losses(writer: &Writer) -> Result<()> {
         let has_logits = loss.config().contains_key("from_logits");
         let y = match loss.targets() {
             Targets::Labels => labels(3)?,
-            Targets::Values => one_hot(3)?,
+            Targets::Values | Targets::Any => one_hot(3)?,
         };
         for on_logits in [false, true] {
             let mut loss = loss.clone();

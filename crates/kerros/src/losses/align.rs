@@ -15,6 +15,8 @@ use super::Targets;
 /// `Targets::Labels`: targets become `i32` of the predictions' shape without its last axis; a
 /// last axis of length 1 is dropped.
 ///
+/// `Targets::Any`: both become `f32`.
+///
 /// # Errors
 /// [`ErrorKind::Shape`] with both shapes and the loss that would fit them.
 pub fn align<'g>(
@@ -25,6 +27,7 @@ pub fn align<'g>(
     match targets {
         Targets::Values => align_values(y_true, y_pred),
         Targets::Labels => align_labels(y_true, y_pred),
+        Targets::Any => Ok((y_true.cast(DType::F32), y_pred.cast(DType::F32))),
     }
 }
 

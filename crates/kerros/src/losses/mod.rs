@@ -105,6 +105,8 @@ pub enum Targets {
     Values,
     /// Class labels: whole numbers, without the predictions' class axis.
     Labels,
+    /// Numbers of any shape with the batch axis first: what compares them knows how.
+    Any,
 }
 
 /// What training makes small.
@@ -126,7 +128,8 @@ pub trait Loss: Described {
     ///
     /// # Shape
     /// `y_pred: [batch, .., n]`; `y_true` the same (`f32`), or `[batch, ..]` (`i32`) for
-    /// [`Targets::Labels`]; both aligned by the caller. `-> [batch, ..]`
+    /// [`Targets::Labels`], or as given (`f32`) for [`Targets::Any`]; both aligned by the caller.
+    /// `-> [batch, ..]`
     fn call<'g>(&self, y_true: Node<'g>, y_pred: Node<'g>) -> Node<'g>;
     /// 1 for each of the per-sample `losses` that counts and 0 for the others; none where all
     /// count.

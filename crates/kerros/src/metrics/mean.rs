@@ -3,7 +3,7 @@
 use kerros_core::{DType, Error, ErrorKind, Result, Shape, Tensor};
 use kerros_graph::Node;
 
-use super::{Metric, MetricVariable};
+use super::{Metric, MetricValue, MetricVariable};
 use crate::losses::Targets;
 use crate::object::Described;
 
@@ -52,9 +52,8 @@ impl<T: MeanMetric> Metric for T {
         MeanMetric::check(self)
     }
 
-    fn variables(&self) -> Vec<MetricVariable> {
-        let scalar = |name| MetricVariable { name, shape: Shape::scalar() };
-        vec![scalar("total"), scalar("count")]
+    fn variables(&self, _y_pred: &Shape) -> Result<Vec<MetricVariable>> {
+        Ok(["total", "count"].map(|name| MetricVariable::new(name, [])).into())
     }
 
     fn update<'g>(
@@ -71,9 +70,9 @@ impl<T: MeanMetric> Metric for T {
         vec![variables[0] + total, variables[1] + count]
     }
 
-    fn result(&self, variables: &[Tensor]) -> f64 {
+    fn result(&self, variables: &[Tensor]) -> MetricValue {
         let (total, count) = (variables[0].to_vec_f64()[0], variables[1].to_vec_f64()[0]);
-        self.finish(if count == 0.0 { 0.0 } else { total / count })
+        self.finish(if count == 0.0 { 0.0 } else { total / count }).into()
     }
 }
 

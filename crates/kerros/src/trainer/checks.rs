@@ -111,6 +111,7 @@ pub fn target(loss: &dyn Loss, target: &Tensor, output: &Shape) -> Result<()> {
         )
         .expected(format!("class labels of shape [rows] for the loss `{}`", loss.name()))
         .hint("use CategoricalCrossentropy for one-hot targets, or give the labels themselves")),
+        Targets::Any => Ok(()),
         Targets::Labels if are_labels => whole_labels(target),
         Targets::Values if row == *output || differ_by_last_one(&row, output) => Ok(()),
         Targets::Values if are_labels && classes > 1 => Err(Error::new(

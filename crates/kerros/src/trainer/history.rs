@@ -3,7 +3,14 @@
 use std::fmt;
 use std::ops::Index;
 
+use serde_json::{Value, json};
+
+use crate::metrics::MetricValue;
+
 /// Numbers by name, in order: `loss`, `accuracy`, `val_loss` ...
+///
+/// A metric that reports several numbers, such as the F1 score of each class, is a list here:
+/// see [`Metrics::value`].
 ///
 /// ```
 /// use kerros::Metrics;
@@ -13,17 +20,22 @@ use std::ops::Index;
 /// assert_eq!(metrics.get("accuracy"), None);
 /// ```
 #[derive(Clone, Debug, Default, PartialEq)]
-pub struct Metrics(Vec<(String, f64)>);
+pub struct Metrics(Vec<(String, MetricValue)>);
 
 impl Metrics {
-    /// The number of this name.
+    /// The number of this name; `None` where there is none, or a list.
     pub fn get(&self, name: &str) -> Option<f64> {
-        self.0.iter().find(|(known, _)| known == name).map(|(_, value)| *value)
+        self.value(name).and_then(MetricValue::number)
     }
 
-    /// Sets the number of this name; a new name goes to the end.
-    pub fn set(&mut self, name: impl Into<String>, value: f64) {
-        let name = name.into();
+    /// The number or list of this name.
+    pub fn value(&self, name: &str) -> Option<&MetricValue> {
+        self.0.iter().find(|(known, _)| known == name).map(|(_, value)| value)
+    }
+
+    /// Sets the number or list of this name; a new name goes to the end.
+    pub fn set(&mut self, name: impl Into<String>, value: impl Into<MetricValue>) {
+        let (name, value) = (name.into(), value.into());
         match self.0.iter_mut().find(|(known, _)| *known == name) {
             Some(place) => place.1 = value,
             None => self.0.push((name, value)),
@@ -35,9 +47,9 @@ impl Metrics {
         self.0.iter().map(|(name, _)| name.as_str())
     }
 
-    /// The names and numbers, in order.
-    pub fn iter(&self) -> impl Iterator<Item = (&str, f64)> {
-        self.0.iter().map(|(name, value)| (name.as_str(), *value))
+    /// The names with their numbers or lists, in order.
+    pub fn iter(&self) -> impl Iterator<Item = (&str, &MetricValue)> {
+        self.0.iter().map(|(name, value)| (name.as_str(), value))
     }
 
     /// How many there are.
@@ -62,9 +74,9 @@ impl Index<&str> for Metrics {
 
     /// The number of this name; `get` is the way to ask for one that may be absent.
     fn index(&self, name: &str) -> &f64 {
-        match self.0.iter().find(|(known, _)| known == name) {
-            Some((_, value)) => value,
-            None => panic!("no metric `{name}`, there are: {self}"),
+        match self.value(name) {
+            Some(MetricValue::Number(value)) => value,
+            _ => panic!("no number `{name}`, there are: {self}"),
         }
     }
 }
@@ -73,11 +85,7 @@ impl fmt::Display for Metrics {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for (at, (name, value)) in self.0.iter().enumerate() {
             let between = if at > 0 { " - " } else { "" };
-            // Keras's rule: four decimals, or scientific where those would show nothing.
-            match value.abs() > 1e-3 || *value == 0.0 {
-                true => write!(f, "{between}{name}: {value:.4}")?,
-                false => write!(f, "{between}{name}: {value:.4e}")?,
-            }
+            write!(f, "{between}{name}: {value}")?;
         }
         Ok(())
     }
@@ -96,7 +104,54 @@ impl fmt::Display for Metrics {
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct History {
     epochs: Vec<usize>,
-    values: Vec<(String, Vec<f64>)>,
+    values: Vec<(String, Series)>,
+}
+
+/// What one name reported, epoch by epoch.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Series {
+    /// A number per epoch.
+    Numbers(Vec<f64>),
+    /// A list per epoch: of a metric that reports several numbers.
+    Lists(Vec<Vec<f64>>),
+}
+
+impl Series {
+    fn new(value: &MetricValue) -> Self {
+        match value {
+            MetricValue::Number(number) => Series::Numbers(vec![*number]),
+            MetricValue::List(list) => Series::Lists(vec![list.clone()]),
+        }
+    }
+
+    fn push(&mut self, value: &MetricValue) {
+        match (self, value) {
+            (Series::Numbers(numbers), MetricValue::Number(number)) => numbers.push(*number),
+            (Series::Lists(lists), value) => lists.push(value.as_slice().to_vec()),
+            (series @ Series::Numbers(_), MetricValue::List(list)) => {
+                let mut lists = series.lists();
+                lists.push(list.clone());
+                *series = Series::Lists(lists);
+            }
+        }
+    }
+
+    /// A list per epoch; numbers are lists of one.
+    pub fn lists(&self) -> Vec<Vec<f64>> {
+        match self {
+            Series::Numbers(numbers) => numbers.iter().map(|&number| vec![number]).collect(),
+            Series::Lists(lists) => lists.clone(),
+        }
+    }
+
+    /// The series as Keras's history holds it: a JSON list of numbers or of lists; what JSON
+    /// lacks (NaN, infinities) is null.
+    pub fn to_json(&self) -> Value {
+        match self {
+            Series::Numbers(numbers) => json!(numbers),
+            Series::Lists(lists) => json!(lists),
+        }
+    }
 }
 
 impl History {
@@ -105,8 +160,8 @@ impl History {
         self.epochs.push(epoch);
         for (name, value) in logs.iter() {
             match self.values.iter_mut().find(|(known, _)| known == name) {
-                Some((_, values)) => values.push(value),
-                None => self.values.push((name.into(), vec![value])),
+                Some((_, series)) => series.push(value),
+                None => self.values.push((name.into(), Series::new(value))),
             }
         }
     }
@@ -116,9 +171,18 @@ impl History {
         &self.epochs
     }
 
-    /// The values of this name, one per epoch that reported it.
+    /// The numbers of this name, one per epoch that reported it; `None` where there are none,
+    /// or lists.
     pub fn get(&self, name: &str) -> Option<&[f64]> {
-        self.values.iter().find(|(known, _)| known == name).map(|(_, values)| values.as_slice())
+        match self.series(name)? {
+            Series::Numbers(numbers) => Some(numbers),
+            Series::Lists(_) => None,
+        }
+    }
+
+    /// What this name reported, be it numbers or lists.
+    pub fn series(&self, name: &str) -> Option<&Series> {
+        self.values.iter().find(|(known, _)| known == name).map(|(_, series)| series)
     }
 
     /// The last value of this name.
@@ -131,9 +195,9 @@ impl History {
         self.values.iter().map(|(name, _)| name.as_str())
     }
 
-    /// The names with their values, in Keras's order.
-    pub fn iter(&self) -> impl Iterator<Item = (&str, &[f64])> {
-        self.values.iter().map(|(name, values)| (name.as_str(), values.as_slice()))
+    /// The names with what they reported, in Keras's order.
+    pub fn iter(&self) -> impl Iterator<Item = (&str, &Series)> {
+        self.values.iter().map(|(name, series)| (name.as_str(), series))
     }
 }
 
@@ -144,7 +208,29 @@ impl Index<&str> for History {
     fn index(&self, name: &str) -> &[f64] {
         match self.get(name) {
             Some(values) => values,
-            None => panic!("no `{name}` in the history, there are: {:?}", self.values),
+            None => panic!("no numbers `{name}` in the history, there are: {:?}", self.values),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lists_stand_beside_numbers() {
+        let mut history = History::default();
+        let mut logs = Metrics::default();
+        logs.set("f1", vec![0.5, 0.25]);
+        logs.set("loss", 0.125);
+        assert_eq!(logs.to_string(), "f1: [0.5000, 0.2500] - loss: 0.1250");
+        assert_eq!((logs.get("f1"), logs.get("loss")), (None, Some(0.125)));
+        history.record(0, &logs);
+        logs.set("loss", vec![1.0]);
+        history.record(1, &logs);
+        assert_eq!(history.get("f1"), None);
+        let json: Vec<String> =
+            history.iter().map(|(name, series)| format!("{name} {}", series.to_json())).collect();
+        assert_eq!(json, ["f1 [[0.5,0.25],[0.5,0.25]]", "loss [[0.125],[1.0]]"]);
     }
 }

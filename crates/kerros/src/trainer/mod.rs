@@ -24,7 +24,7 @@ pub use compile::{Compile, IntoMetrics};
 pub use evaluate::Evaluate;
 pub use fit::{Fit, Verbose};
 pub use function::{Function, Variable, Variables};
-pub use history::{History, Metrics};
+pub use history::{History, Metrics, Series};
 pub use training::{Training, TrainingSize};
 
 pub(crate) use compile::Compiled;

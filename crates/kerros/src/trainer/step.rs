@@ -182,17 +182,16 @@ impl<'g> Traced<'_, 'g> {
         let y_pred = y_pred.stop_gradient();
         for tracked in &self.trackers.metrics {
             let metric = &tracked.metric;
-            let variables: Vec<Node<'g>> = metric
-                .variables()
+            let variables: Vec<Node<'g>> = tracked
+                .declared
                 .iter()
                 .zip(&tracked.variables)
                 .map(|(variable, &id)| {
                     let name = format!("{}/{}", tracked.name, variable.name);
-                    self.graph.state(id, &name, &variable.shape, DType::F32)
+                    self.graph.state(id, &name, &variable.shape, variable.dtype)
                 })
                 .collect();
             let weight = sample_weight.filter(|_| tracked.is_weighted);
-            let weight = weight.map(|weight| self.per_row(weight, &tracked.name)).transpose()?;
             let (y_true, y_pred) = losses::align(metric.targets(), y_true, y_pred)
                 .map_err(|error| error.context(format!("metric `{}`", tracked.name)))?;
             let next = metric.update(&variables, y_true, y_pred, weight);
@@ -202,19 +201,6 @@ impl<'g> Traced<'_, 'g> {
             }
         }
         Ok(())
-    }
-
-    /// Sample weights as metrics take them: one per row.
-    fn per_row(&self, weight: Node<'g>, metric: &str) -> Result<Node<'g>> {
-        let shape = weight.shape();
-        if shape.num_elements() == self.rows {
-            return Ok(weight.reshape([self.rows]));
-        }
-        Err(Error::new(
-            ErrorKind::Unsupported,
-            format!("sample weights of shape {shape} for the weighted metric `{metric}`"),
-        )
-        .expected("one weight per row"))
     }
 }
 

@@ -11,7 +11,7 @@ use super::Reset;
 use super::history::Metrics;
 use super::objectives::distinct_names;
 use crate::losses::{self, Loss, Targets};
-use crate::metrics::{self, Metric};
+use crate::metrics::{self, Metric, MetricVariable};
 use crate::model::{Model, not_built};
 
 /// Loss and metrics for targets of one shape.
@@ -34,6 +34,7 @@ pub(crate) struct Trackers {
 pub(crate) struct Tracked {
     pub(crate) name: String,
     pub(crate) metric: Arc<dyn Metric>,
+    pub(crate) declared: Vec<MetricVariable>,
     pub(crate) variables: Vec<StateId>,
     pub(crate) is_weighted: bool,
 }
@@ -102,16 +103,20 @@ impl Model {
         let names =
             resolved.iter().map(|(m, weighted)| (m.name().to_string(), *weighted)).collect();
         let mut resets = Vec::new();
-        let mut declare = |shape: &Shape| {
-            let id = states.store.declare(&Type::f32(shape));
-            resets.push(Reset { id, zero: Tensor::zeros(shape, DType::F32) });
+        let mut declare = |shape: &Shape, dtype| {
+            let id = states.store.declare(&Type::new(dtype, shape));
+            resets.push(Reset { id, zero: Tensor::zeros(shape, dtype) });
             id
         };
-        let (loss_total, loss_rows) = (declare(&Shape::scalar()), declare(&Shape::scalar()));
+        let mut scalar = || declare(&Shape::scalar(), DType::F32);
+        let (loss_total, loss_rows) = (scalar(), scalar());
         let mut metrics = Vec::new();
         for (name, (metric, is_weighted)) in distinct_names(names).into_iter().zip(resolved) {
-            let variables = metric.variables().iter().map(|v| declare(&v.shape)).collect();
-            metrics.push(Tracked { name, metric, variables, is_weighted });
+            let declared = metric
+                .variables(&y_pred)
+                .map_err(|error| error.context(format!("metric `{name}`")).at(&compiled.origin))?;
+            let variables = declared.iter().map(|v| declare(&v.shape, v.dtype)).collect();
+            metrics.push(Tracked { name, metric, declared, variables, is_weighted });
         }
         let target = target.clone();
         compiled.trackers = Some(Trackers {
