@@ -29,6 +29,7 @@ pub mod operation;
 pub mod ops;
 pub mod text;
 pub mod verify;
+mod windows;
 
 pub use grad::{grad, grad_where_connected};
 pub use graph::{Graph, NodeData, NodeId, StateId, Type};

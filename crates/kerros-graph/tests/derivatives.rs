@@ -80,6 +80,10 @@ fn is_curved(op: &Op) -> bool {
         ),
         Op::Binary(binary) => matches!(binary.function, Binary::Mul | Binary::Div | Binary::Pow),
         Op::MatMul(_)
+        | Op::Conv(_)
+        | Op::ConvInputGradient(_)
+        | Op::ConvKernelGradient(_)
+        | Op::ConvLinear(_)
         | Op::Linear(_)
         | Op::Softmax(_)
         | Op::LogSoftmax(_)

@@ -8,6 +8,7 @@
 //! Which rule applies depends on shapes alone, never on the machine.
 //!
 //! - **Contraction** (matrix products): [`dot_chain`].
+//! - **Convolution and pooling**: [`window`].
 //! - **Reductions**: [`reduce`].
 //! - **Functions of whole rows** (softmax, cross-entropy, running sums ...): [`rows`].
 //! - **Scattering** (entries added where indices say, as the derivative of an embedding needs):
@@ -21,6 +22,7 @@ pub mod functions;
 pub mod lanes;
 pub mod reduce;
 pub mod rows;
+pub mod window;
 
 pub use lanes::Lanes;
 

@@ -150,6 +150,23 @@ operations! {
     // Contraction
     /// Matrix product.
     matmul::MatMul,
+    /// Convolution.
+    conv::Conv,
+    /// Its derivative with respect to the input: transposed convolution.
+    conv_input_gradient::ConvInputGradient,
+    /// Its derivative with respect to the kernel.
+    conv_kernel_gradient::ConvKernelGradient,
+    // Pooling
+    /// The largest of each window.
+    max_pool::MaxPool,
+    /// Values given to the places of the largest.
+    max_pool_scatter::MaxPoolScatter,
+    /// Values taken from the places of the largest.
+    max_pool_gather::MaxPoolGather,
+    /// The sum of each window.
+    sum_pool::SumPool,
+    /// Values given to all places of each window.
+    sum_pool_scatter::SumPoolScatter,
     // Derivatives
     /// No derivative.
     stop_gradient::StopGradient,
@@ -158,6 +175,8 @@ operations! {
     // Composites
     /// A dense layer.
     linear::Linear,
+    /// A convolution layer.
+    conv_linear::ConvLinear,
     /// Exponentials that sum to 1.
     softmax::Softmax,
     /// Their logarithms.
@@ -175,6 +194,7 @@ operations! {
 pub use gather::Outside;
 pub use linear::LinearActivation;
 pub use reduce::ReduceKind;
+pub use window::{ConvSizes, ConvSpec, PoolSizes, PoolSpec, same_padding};
 
 mod arg_reduce;
 mod argsort;
@@ -182,6 +202,10 @@ mod binary;
 mod broadcast;
 mod cast;
 mod concat;
+mod conv;
+mod conv_input_gradient;
+mod conv_kernel_gradient;
+mod conv_linear;
 mod cumsum;
 mod dropout;
 mod gather;
@@ -192,6 +216,9 @@ mod linear;
 mod literal;
 mod log_softmax;
 mod matmul;
+mod max_pool;
+mod max_pool_gather;
+mod max_pool_scatter;
 mod pad;
 mod random_bits;
 mod reduce;
@@ -207,5 +234,8 @@ mod softmax_cross_entropy;
 mod sort;
 mod state;
 mod stop_gradient;
+mod sum_pool;
+mod sum_pool_scatter;
 mod transpose;
 mod unary;
+mod window;

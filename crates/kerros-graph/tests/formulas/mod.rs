@@ -1,6 +1,8 @@
 //! Every operation once more, written straight from its definition on small grids of `f64`,
 //! with no code in common with the evaluator.
 
+mod windows;
+
 use kerros_core::program::{Binary, Unary};
 use kerros_core::{DType, Philox, Tensor};
 use kerros_graph::Op;
@@ -204,6 +206,18 @@ pub fn formula(op: &Op, x: &[Grid], shape: &[usize]) -> Option<Grid> {
                 (0..inner).map(term).sum()
             })
         }
+        Op::Conv(conv) => windows::conv(&conv.spec, &x[0], &x[1], shape),
+        Op::ConvInputGradient(conv) => {
+            windows::conv_input_gradient(&conv.spec, &x[0], &x[1], shape)
+        }
+        Op::ConvKernelGradient(conv) => {
+            windows::conv_kernel_gradient(&conv.spec, &x[0], &x[1], shape)
+        }
+        Op::MaxPool(pool) => windows::max_pool(&pool.spec, &x[0], shape),
+        Op::MaxPoolScatter(pool) => windows::max_pool_scatter(&pool.spec, &x[0], &x[1]),
+        Op::MaxPoolGather(pool) => windows::max_pool_gather(&pool.spec, &x[0], &x[1], shape),
+        Op::SumPool(pool) => windows::sum_pool(&pool.spec, &x[0], shape),
+        Op::SumPoolScatter(pool) => windows::sum_pool_scatter(&pool.spec, &x[0], shape),
         Op::StopGradient(_) | Op::ReplaceGradient(_) => x[0].clone(),
         Op::Linear(linear) => Grid::build(shape, |index| {
             let (unit, last) = (index[index.len() - 1], index.len() - 1);
@@ -215,6 +229,16 @@ pub fn formula(op: &Op, x: &[Grid], shape: &[usize]) -> Option<Grid> {
                 LinearActivation::Relu => y.max(0.0),
             }
         }),
+        Op::ConvLinear(conv) => {
+            let sums = windows::conv(&conv.spec, &x[0], &x[1], shape);
+            Grid::build(shape, |index| {
+                let y = sums.at(index) + x[2].at(&index[index.len() - 1..]);
+                match conv.activation {
+                    LinearActivation::Identity => y,
+                    LinearActivation::Relu => y.max(0.0),
+                }
+            })
+        }
         Op::Softmax(_) => x[0].rows(|row| {
             let total: f64 = row.iter().map(|value| value.exp()).sum();
             row.iter().map(|value| value.exp() / total).collect()
