@@ -4,7 +4,7 @@ use kerros_core::{DType, Error, ErrorKind, Result};
 
 use crate::graph::NodeId;
 use crate::node::Node;
-use crate::operation::Backward;
+use crate::operation::{Backward, Cotangents, Operation};
 
 /// d(loss)/d(x) for each `x` of `wrt`, as more nodes of the same graph.
 ///
@@ -56,19 +56,42 @@ pub fn grad_where_connected<'g>(loss: Node<'g>, wrt: &[Node<'g>]) -> Result<Vec<
             .expected("a single float32")
             .hint("reduce it with `mean_all` or `sum_all`"));
     }
-    let count = loss.id().index() + 1;
-    // Only what depends on some `x` needs a derivative.
-    let mut depends = vec![false; count];
+    flow(loss, graph.constant(1.0), wrt, Beyond::Flows)
+}
+
+/// Whether derivatives flow on, from one of the nodes asked for to what it is made of.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Beyond {
+    /// They do: the derivatives are total.
+    Flows,
+    /// They end there: the derivatives are partial.
+    Ends,
+}
+
+/// What flows from `dy`, the derivative with respect to `y`, to each of `wrt`.
+#[track_caller]
+fn flow<'g>(
+    y: Node<'g>,
+    dy: Node<'g>,
+    wrt: &[Node<'g>],
+    beyond: Beyond,
+) -> Result<Vec<Option<Node<'g>>>> {
+    let graph = y.graph();
+    let count = y.id().index() + 1;
+    let mut asked = vec![false; count];
     for x in wrt.iter().filter(|x| x.id().index() < count) {
-        depends[x.id().index()] = true;
+        asked[x.id().index()] = true;
     }
+    // Only what depends on some `x` needs a derivative.
+    let mut depends = asked.clone();
     for at in 0..count {
         depends[at] |= graph.nodes()[at].inputs.iter().any(|input| depends[input.index()]);
     }
     let mut cotangents: Vec<Option<Node<'g>>> = vec![None; count];
-    cotangents[loss.id().index()] = Some(graph.constant(1.0));
+    cotangents[y.id().index()] = Some(dy);
     for at in (0..count).rev() {
-        let Some(dy) = cotangents[at].filter(|_| depends[at]) else { continue };
+        let ends = asked[at] && beyond == Beyond::Ends;
+        let Some(dy) = cotangents[at].filter(|_| depends[at] && !ends) else { continue };
         let data = graph.nodes()[at].clone();
         let inputs: Vec<Node<'g>> = data.inputs.iter().map(|&id| graph.node(id)).collect();
         let output = graph.node(NodeId(at as u32));
@@ -86,6 +109,28 @@ pub fn grad_where_connected<'g>(loss: Node<'g>, wrt: &[Node<'g>]) -> Result<Vec<
     }
     graph.check()?;
     Ok(wrt.iter().map(|x| cotangents.get(x.id().index()).copied().flatten()).collect())
+}
+
+/// The derivative of a composite as that of its decomposition: for operations that have no
+/// shorter rule.
+#[track_caller]
+pub(crate) fn through_decomposition<'g>(
+    op: &impl Operation,
+    context: &Backward<'_, 'g>,
+) -> Result<Cotangents<'g>> {
+    let y = op.decompose(context.inputs).ok_or_else(|| {
+        Error::new(ErrorKind::Internal, "an operation without a decomposition")
+            .expected("a composite")
+    })?;
+    let mut cotangents = flow(y, context.dy, context.inputs, Beyond::Ends)?;
+    // A node that is an input twice has got the derivatives of both places at the first.
+    for (at, dx) in cotangents.iter_mut().enumerate() {
+        let (earlier, own) = (&context.inputs[..at], context.inputs[at].id());
+        if earlier.iter().any(|input| input.id() == own) {
+            *dx = None;
+        }
+    }
+    Ok(cotangents)
 }
 
 #[cfg(test)]

@@ -89,7 +89,10 @@ fn is_curved(op: &Op) -> bool {
         | Op::LogSoftmax(_)
         | Op::SoftmaxCrossEntropy(_)
         | Op::SigmoidCrossEntropy(_)
-        | Op::GlobalNorm(_) => true,
+        | Op::GlobalNorm(_)
+        | Op::Lstm(_)
+        | Op::Gru(_)
+        | Op::SimpleRnn(_) => true,
         _ => false,
     }
 }
@@ -133,4 +136,24 @@ fn a_stopped_gradient_stops_and_a_replaced_one_is_the_other() {
     let dx = grad_where_connected(straight, &[x]).unwrap()[0].unwrap();
     let found = evaluate::<f32>(&graph, &[dx, x.cos()], &both, &[]).unwrap();
     assert_eq!(found[0].as_slice::<f32>().unwrap(), found[1].as_slice::<f32>().unwrap());
+}
+
+/// A node that is an input twice gets the derivatives of both places once.
+#[test]
+fn one_node_in_two_places_of_a_recurrent_layer() {
+    use kerros_graph::ops::CellActivation::{Sigmoid, Tanh};
+    let graph = Graph::new();
+    let x = graph.input("x", [2, 2, 8], DType::F32);
+    let kernel = graph.input("kernel", [2, 8], DType::F32);
+    let state = graph.input("state", [2, 2], DType::F32);
+    let y = x.lstm(kernel, (state, state), (Tanh, Sigmoid), None);
+    let mut draw = Draw::new(34);
+    let values = [&x, &kernel, &state].map(|node| draw.tensor(&node.ty(), (-1.0, 1.0)));
+    let loss = sample::weighted_sum(&mut draw, y.sequence);
+    let wrt = [x, kernel, state];
+    gradients::check(&graph, loss, &wrt, &values, &mut draw).unwrap();
+    let first = grad_where_connected(loss, &wrt).unwrap();
+    let squares = first.into_iter().flatten().map(|dx| sample::weighted_sum(&mut draw, dx * dx));
+    let penalty = squares.reduce(|sum, next| sum + next).unwrap();
+    gradients::check(&graph, penalty, &wrt, &values, &mut draw).unwrap();
 }

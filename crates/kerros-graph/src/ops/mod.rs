@@ -189,11 +189,31 @@ operations! {
     dropout::Dropout,
     /// Length of all tensors together.
     global_norm::GlobalNorm,
+    // Sequences
+    /// A long short-term memory.
+    lstm::Lstm,
+    /// Its derivative.
+    lstm_gradient::LstmGradient,
+    /// A gated recurrent unit.
+    gru::Gru,
+    /// Its derivative.
+    gru_gradient::GruGradient,
+    /// A fully connected recurrent layer.
+    simple_rnn::SimpleRnn,
+    /// Its derivative.
+    simple_rnn_gradient::SimpleRnnGradient,
 }
 
+pub use cell_activation::CellActivation;
 pub use gather::Outside;
+pub use gru::{GruResult, RecurrentOutputs, Reset};
+pub use gru_gradient::GruGradientResult;
 pub use linear::LinearActivation;
+pub use lstm::{LstmOutputs, LstmResult};
+pub use lstm_gradient::LstmGradientResult;
+pub use recurrence::RecurrentSizes;
 pub use reduce::ReduceKind;
+pub use simple_rnn_gradient::SimpleRnnGradientResult;
 pub use window::{ConvSizes, ConvSpec, PoolSizes, PoolSpec, same_padding};
 
 mod arg_reduce;
@@ -201,6 +221,7 @@ mod argsort;
 mod binary;
 mod broadcast;
 mod cast;
+mod cell_activation;
 mod concat;
 mod conv;
 mod conv_input_gradient;
@@ -210,17 +231,22 @@ mod cumsum;
 mod dropout;
 mod gather;
 mod global_norm;
+mod gru;
+mod gru_gradient;
 mod input;
 mod iota;
 mod linear;
 mod literal;
 mod log_softmax;
+mod lstm;
+mod lstm_gradient;
 mod matmul;
 mod max_pool;
 mod max_pool_gather;
 mod max_pool_scatter;
 mod pad;
 mod random_bits;
+mod recurrence;
 mod reduce;
 mod replace_gradient;
 mod reshape;
@@ -228,6 +254,8 @@ mod reverse;
 mod scatter_add;
 mod select;
 mod sigmoid_cross_entropy;
+mod simple_rnn;
+mod simple_rnn_gradient;
 mod slice;
 mod softmax;
 mod softmax_cross_entropy;

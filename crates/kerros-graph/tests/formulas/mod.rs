@@ -1,6 +1,7 @@
 //! Every operation once more, written straight from its definition on small grids of `f64`,
 //! with no code in common with the evaluator.
 
+mod recurrent;
 mod windows;
 
 use kerros_core::program::{Binary, Unary};
@@ -287,6 +288,12 @@ pub fn formula(op: &Op, x: &[Grid], shape: &[usize]) -> Option<Grid> {
             let squares: f64 = x.iter().flat_map(|part| &part.values).map(|v| v * v).sum();
             Grid { shape: vec![], values: vec![squares.sqrt()] }
         }
+        Op::Lstm(lstm) => recurrent::lstm(lstm, x, shape),
+        Op::LstmGradient(lstm) => recurrent::lstm_gradient(lstm, x, shape),
+        Op::Gru(gru) => recurrent::gru(gru, x, shape),
+        Op::GruGradient(gru) => recurrent::gru_gradient(gru, x, shape),
+        Op::SimpleRnn(rnn) => recurrent::simple_rnn(rnn, x, shape),
+        Op::SimpleRnnGradient(rnn) => recurrent::simple_rnn_gradient(rnn, x, shape),
     })
 }
 
