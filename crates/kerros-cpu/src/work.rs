@@ -8,13 +8,17 @@ use kerros_graph::eval::evaluate_primitive;
 use kerros_graph::ops::ReduceKind;
 use kerros_kernels::Isa;
 use kerros_kernels::arg_reduce::{ArgKind, arg_reduce};
+use kerros_kernels::copy::{self, Strided, join};
 use kerros_kernels::cross_entropy::{Targets, softmax_cross_entropy};
 use kerros_kernels::gemm::{Activation, Gemm, Matrix, Pair, Scratch, gemm};
+use kerros_kernels::index::{gather, scatter_add};
 use kerros_kernels::map::{Input, Map, MapScratch};
 use kerros_kernels::norm::sum_of_squares;
 use kerros_kernels::reduce::{self, AxisView, reduce};
+use kerros_kernels::scan::{ScanOptions, cumulative_sum};
 use kerros_kernels::softmax::{log_softmax, softmax};
-use kerros_plan::plan::{Access, Kernel, Operand, Plan, Split, Step};
+use kerros_kernels::sort::{SortOptions, sort};
+use kerros_plan::plan::{Access, Kernel, Operand, Piece, Plan, Split, Step};
 use smallvec::SmallVec;
 
 use crate::store::{as_stored, to_tensor};
@@ -31,6 +35,7 @@ pub struct Prepared {
     /// The number of rows it is divided by.
     pub rows: usize,
     map: Option<Map>,
+    strided: Option<Strided>,
     /// For each read of a program, the output that is the same memory.
     in_place: Vec<Option<usize>>,
 }
@@ -42,6 +47,10 @@ impl Prepared {
             Kernel::Map(program) => Some(Map::new(program)),
             _ => None,
         };
+        let strided = match &step.kernel {
+            Kernel::Strided { dims, strides, first } => Some(Strided::new(dims, strides, *first)),
+            _ => None,
+        };
         let in_place = step
             .reads
             .iter()
@@ -50,7 +59,7 @@ impl Prepared {
             Split::Rows(rows) => rows,
             Split::Single => 1,
         };
-        Prepared { rows, map, in_place: in_place.collect() }
+        Prepared { rows, map, strided, in_place: in_place.collect() }
     }
 
     /// The kernel's name in reports.
@@ -90,13 +99,12 @@ impl<'a> Work<'a> {
     fn read(&self, at: usize) -> &'a [f32] {
         let operand = &self.step.reads[at];
         let range = self.range(operand);
-        let start = range.start + operand.offset;
         let base = self.memory.bases[operand.buffer].cast::<f32>();
         // SAFETY: `touched` stays within the buffer, whose memory lives through the run and is
         // aligned to 4 bytes; the plan's checker has proved that no other thread writes these
         // elements before the next barrier, and this thread's own writes go to other
         // buffers, or are `Input::Output`s, which are not read through here.
-        unsafe { std::slice::from_raw_parts(base.add(start), range.end.saturating_sub(start)) }
+        unsafe { std::slice::from_raw_parts(base.add(range.start), range.len()) }
     }
 
     fn write(&self, at: usize) -> &'a mut [f32] {
@@ -112,6 +120,16 @@ impl<'a> Work<'a> {
     fn units(&self, units: usize) -> Range<usize> {
         let per_row = units / self.prepared.rows.max(1);
         per_row * self.rows.start..per_row * self.rows.end
+    }
+
+    /// The elements of the result that these rows are, counted from where the first read
+    /// begins: an operand that is divided begins with this thread's rows.
+    fn elements(&self) -> Range<usize> {
+        let range = self.range(&self.step.writes[0]);
+        match self.step.reads[0].access {
+            Access::Part => 0..range.len(),
+            Access::Whole => range,
+        }
     }
 
     /// Does the work.
@@ -154,6 +172,54 @@ impl<'a> Work<'a> {
                     false => Targets::Distributions(self.read(1)),
                 };
                 softmax_cross_entropy(self.isa, columns, self.read(0), targets, self.write(0));
+            }
+            &Kernel::Scan { outer, len, inner, reverse } => {
+                let view = AxisView { outer: self.units(outer).len(), len, inner };
+                let options = ScanOptions { reverse, ..ScanOptions::default() };
+                cumulative_sum(self.isa, view, options, self.read(0), self.write(0));
+            }
+            &Kernel::Sort { len, descending, indices } => {
+                let options = SortOptions { descending, int: false };
+                let (to, input) = (self.write(0), self.read(0));
+                match indices {
+                    true => sort(len, options, input, None, Some(to)),
+                    false => sort(len, options, input, Some(to), None),
+                }
+            }
+            Kernel::Strided { .. } => {
+                let strided = self.prepared.strided.as_ref().expect("a copy was prepared");
+                strided.run(self.elements(), self.read(0), self.write(0));
+            }
+            Kernel::Join { pieces } => {
+                let pieces: SmallVec<[copy::Piece<'_>; 8]> = pieces
+                    .iter()
+                    .map(|piece| match *piece {
+                        Piece::Zeros(len) => copy::Piece::Zeros(len),
+                        Piece::Rows { read, row, run } => {
+                            copy::Piece::Rows { from: self.read(read), row, run }
+                        }
+                    })
+                    .collect();
+                join(&pieces, self.elements(), self.write(0));
+            }
+            &Kernel::Gather { outer, len, inner, outside } => {
+                let outer = if outer == 1 { 1 } else { self.units(outer).len() };
+                let view = AxisView { outer, len, inner };
+                let (outside, indices) = (f32::from_bits(outside), self.read(1));
+                gather(view, outside, indices, self.read(0), self.write(0));
+            }
+            &Kernel::ScatterAdd { outer, len, inner, int, spread } => {
+                let to = self.write(0);
+                match spread {
+                    true => to.fill(self.read(0)[0]),
+                    false => to.copy_from_slice(self.read(0)),
+                }
+                let (outer, rows) = match outer {
+                    1 => (1, self.units(len)),
+                    _ => (self.units(outer).len(), 0..len),
+                };
+                let view = AxisView { outer, len, inner };
+                scatter_add(self.isa, int, view, rows, self.read(1), self.read(2), to);
             }
             Kernel::GlobalNorm => {
                 let squares =

@@ -125,6 +125,71 @@ fn every_derivative() {
     }
 }
 
+/// Operations that the reference evaluator computes on this device, too: none on ordinary
+/// paths.
+const FALLBACKS: [&str; 0] = [];
+
+#[test]
+fn every_operation_has_a_kernel() {
+    let cpu = Cpu::new().unwrap();
+    for sample in Op::samples() {
+        let graph = Graph::new();
+        let (_, y) = kerros_testkit::sample::apply(&graph, &sample);
+        let executable = cpu.compile(&graph, &[y.id()], &CompileOptions::default()).unwrap();
+        let falls_back = executable.explain().contains("fallback");
+        let name = sample.op.name();
+        assert_eq!(falls_back, FALLBACKS.contains(&name), "{name}:\n{}", executable.explain());
+    }
+}
+
+/// Rows by index, as an embedding uses and updates them: repeated indices add up in order.
+#[test]
+fn embeddings() {
+    let graph = Graph::new();
+    let tokens = graph.input("tokens", [6, 5], DType::I32);
+    let table = graph.state(StateId(0), "table", [11, 7], DType::F32);
+    let vectors = table.gather(tokens, 0);
+    let loss = (vectors * vectors).tanh().mean_all();
+    let dtable = grad(loss, &[table]).unwrap()[0];
+    graph.assign(table, table - dtable * 0.5);
+    // Positions far apart and close together, some outside.
+    let places = (0..30).map(|i| [0, 3, 3, 10, 11, -1, 7][i * i % 7]).collect::<Vec<i32>>();
+    let inputs = [Tensor::new([6, 5], places).unwrap()];
+    let states = [Draw::new(17).tensor(&table.ty(), (-1.0, 1.0))];
+    let safe = vectors.is_nan().select(0.0, vectors);
+    everywhere("embedding", &graph, &[safe, dtable], &inputs, &states, 3);
+}
+
+/// A value of 8 rows is spread over rows that are cut elsewhere.
+#[test]
+fn a_stretched_value_seen_under_another_shape() {
+    let graph = Graph::new();
+    let x = graph.input("x", [8], DType::F32);
+    let y = graph.input("y", [3, 8], DType::F32);
+    let spread = x.reshape([8, 1]).broadcast_to([8, 3]).reshape([3, 8]);
+    let mut draw = Draw::new(19);
+    let inputs = [draw.tensor(&x.ty(), (-1.0, 1.0)), draw.tensor(&y.ty(), (-1.0, 1.0))];
+    everywhere("stretched", &graph, &[spread * y], &inputs, &[], 1);
+}
+
+/// Attention's permutations, joined and cut parts, on shapes that threads divide unevenly.
+#[test]
+fn moved_elements() {
+    let graph = Graph::new();
+    let x = graph.input("x", [5, 17, 3, 20], DType::F32);
+    let heads = x.transpose(&[0, 2, 1, 3]);
+    let turned = x.transpose(&[3, 1, 0, 2]);
+    let keys = heads.transpose(&[0, 1, 3, 2]);
+    let gates: Vec<Node<'_>> = (0..4).map(|gate| x.slice(3, 5 * gate, 5 * gate + 5)).collect();
+    let joined = Node::concat(&[gates[2], gates[0].reverse(1)], 3);
+    let stacked = Node::concat(&[gates[1], gates[3]], 0);
+    let spaced = gates[3].pad(1, 2, 1, 3).pad(0, 1, 1, 2);
+    let running = x.cumsum(0) + x.cumsum(2);
+    let outputs = [heads, turned, keys, joined, stacked, spaced, running, x.sort(true)];
+    let inputs = [Draw::new(18).tensor(&x.ty(), (-1.0, 1.0))];
+    everywhere("moves", &graph, &outputs, &inputs, &[], 1);
+}
+
 /// A multilayer perceptron with dropout, trained by Adam on the states.
 #[test]
 fn training_steps() {

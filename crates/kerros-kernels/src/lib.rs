@@ -5,8 +5,10 @@
 //! handed, so that a caller may split the work over threads as it likes.
 
 pub mod arg_reduce;
+pub mod copy;
 pub mod cross_entropy;
 pub mod gemm;
+pub mod index;
 pub mod isa;
 pub mod lanes;
 pub mod map;

@@ -2,15 +2,13 @@
 
 use std::fmt::Write;
 
-use crate::plan::{Access, Home, Kernel, Operand, Plan, Split};
+use crate::plan::{Access, Home, Kernel, Operand, Piece, Plan, Split};
 
 /// One step as a line.
 pub fn step_line(plan: &Plan, at: usize) -> String {
     let step = &plan.steps[at];
     let name = |operand: &Operand| {
         let whole = if operand.access == Access::Whole { "*" } else { "" };
-        let offset =
-            if operand.offset > 0 { format!("+{}", operand.offset) } else { String::new() };
         let buffer = &plan.buffers[operand.buffer];
         let home = match buffer.home {
             Home::Arena(_) => format!("%{}", operand.buffer),
@@ -18,7 +16,7 @@ pub fn step_line(plan: &Plan, at: usize) -> String {
             Home::Input(index) => format!("input{index}"),
             Home::Literal(index) => format!("literal{index}"),
         };
-        format!("{home}{offset}{whole}")
+        format!("{home}{whole}")
     };
     let list = |operands: &[Operand]| operands.iter().map(name).collect::<Vec<_>>().join(", ");
     let rows = match step.split {
@@ -65,6 +63,33 @@ pub fn kernel_text(kernel: &Kernel) -> String {
             format!("softmax_cross_entropy{{{rows} x {columns}, {targets}}}")
         }
         Kernel::GlobalNorm => "global_norm".into(),
+        Kernel::Scan { outer, len, inner, reverse } => {
+            format!("cumsum{}{{{outer}, {len}, {inner}}}", if *reverse { ".reverse" } else { "" })
+        }
+        Kernel::Sort { len, descending, indices } => {
+            let order = if *descending { ", descending" } else { "" };
+            format!("{}sort{{{len}{order}}}", if *indices { "arg" } else { "" })
+        }
+        Kernel::Strided { dims, strides, first } => {
+            let list = |numbers: Vec<String>| numbers.join(" ");
+            let dims = list(dims.iter().map(usize::to_string).collect());
+            let strides = list(strides.iter().map(isize::to_string).collect());
+            format!("copy{{{dims} by {strides} from {first}}}")
+        }
+        Kernel::Join { pieces } => {
+            let piece = |piece: &Piece| match piece {
+                Piece::Zeros(len) => format!("{len} zeros"),
+                Piece::Rows { row, run, .. } if row == run => format!("{run}"),
+                Piece::Rows { row, run, .. } => format!("{run} of {row}"),
+            };
+            format!("join{{{}}}", pieces.iter().map(piece).collect::<Vec<_>>().join(", "))
+        }
+        Kernel::Gather { outer, len, inner, .. } => format!("gather{{{outer}, {len}, {inner}}}"),
+        Kernel::ScatterAdd { outer, len, inner, int, spread } => {
+            let int = if *int { ".i32" } else { "" };
+            let spread = if *spread { ", to one number" } else { "" };
+            format!("scatter_add{int}{{{outer}, {len}, {inner}{spread}}}")
+        }
         Kernel::Fallback { op, .. } => format!("fallback {}", op.name()),
     }
 }

@@ -66,8 +66,6 @@ pub struct Operand {
     pub buffer: BufferId,
     /// How much of it a thread touches.
     pub access: Access,
-    /// The first element that is read: for slices.
-    pub offset: usize,
 }
 
 /// How a step is divided over the threads.
@@ -151,6 +149,66 @@ pub enum Kernel {
     },
     /// The root of the sum of all squares of all reads.
     GlobalNorm,
+    /// Running sums along `len` of `[outer, len, inner]`.
+    Scan {
+        /// Positions before.
+        outer: usize,
+        /// Positions summed.
+        len: usize,
+        /// Positions after.
+        inner: usize,
+        /// Whether the sums begin at the end.
+        reverse: bool,
+    },
+    /// Each row sorted, or the indices that sort it.
+    Sort {
+        /// How long the rows are.
+        len: usize,
+        /// Whether the largest comes first.
+        descending: bool,
+        /// Whether the indices are asked for.
+        indices: bool,
+    },
+    /// Elements read with strides: element `i, j, ..` of a result with axes `dims` is element
+    /// `first + i·strides[0] + j·strides[1] + ..` of what is read.
+    Strided {
+        /// The lengths of the result's axes.
+        dims: Vec<usize>,
+        /// Elements to skip per step along each.
+        strides: Vec<isize>,
+        /// The element that element 0 is.
+        first: usize,
+    },
+    /// Rows of pieces end to end.
+    Join {
+        /// The pieces of a row.
+        pieces: Vec<Piece>,
+    },
+    /// Entries along `len` of `[outer, len, inner]` by index: reads values and indices.
+    Gather {
+        /// Positions before.
+        outer: usize,
+        /// Positions to choose from.
+        len: usize,
+        /// Positions after.
+        inner: usize,
+        /// The bits of what an index outside gives.
+        outside: u32,
+    },
+    /// Entries added along `len` of `[outer, len, inner]` where indices say: reads what they
+    /// are added to, indices and updates.
+    ScatterAdd {
+        /// Positions before.
+        outer: usize,
+        /// Positions to choose from.
+        len: usize,
+        /// Positions after.
+        inner: usize,
+        /// Whether the elements are `i32`.
+        int: bool,
+        /// Whether what they are added to is one number, spread.
+        spread: bool,
+    },
     /// The reference evaluator: slow and sure.
     Fallback {
         /// What it evaluates.
@@ -159,6 +217,36 @@ pub enum Kernel {
         /// hold truth values that are numbers here.
         inputs: Vec<Type>,
     },
+}
+
+/// A piece of every row of a [`Kernel::Join`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Piece {
+    /// So many zeros.
+    Zeros(usize),
+    /// The first `run` elements of each row of a read.
+    Rows {
+        /// Which read.
+        read: usize,
+        /// The length of its rows.
+        row: usize,
+        /// How much is taken.
+        run: usize,
+    },
+}
+
+impl Piece {
+    /// The number of elements per row.
+    pub const fn len(self) -> usize {
+        match self {
+            Piece::Zeros(len) | Piece::Rows { run: len, .. } => len,
+        }
+    }
+
+    /// Whether it adds nothing.
+    pub const fn is_empty(self) -> bool {
+        self.len() == 0
+    }
 }
 
 /// One step.

@@ -66,7 +66,7 @@ fn step<'g>(
     let shape = a.shape();
     let ndim = shape.ndim();
     let axis = draw.below(ndim.max(1));
-    Some(match draw.below(22) {
+    Some(match draw.below(23) {
         0..3 => {
             let function = *draw.choose(&Unary::ALL);
             let op = ops::Unary { function };
@@ -117,6 +117,11 @@ fn step<'g>(
             0 => a.cumsum(axis),
             1 => a.sort(draw.below(2) == 1),
             _ => a.argmax(axis as isize).cast(DType::F32),
+        },
+        22 if ndim > 0 && shape[axis] > 0 => match draw.below(3) {
+            0 if ndim < 3 => a.gather_or_zero(labels, axis),
+            1 => a.take_along_axis(a.argsort(draw.below(2) == 1), ndim - 1),
+            _ => a.scatter_add(labels, a.gather_or_zero(labels, axis) * 0.5, axis),
         },
         17 if ndim == 2 => a.matmul_with(a, false, true),
         18 if ndim == 2 && shape[1] == COLUMNS => {

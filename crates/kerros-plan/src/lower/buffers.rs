@@ -4,12 +4,12 @@ use kerros_core::program::{Layout, Program};
 use kerros_core::{DType, Origin, Shape, Tensor};
 use kerros_graph::{NodeId, Op, StateId, Type};
 
-use super::{COST_PER_INSTR, Lowering, rows_of_shape};
+use super::{COST_PER_INSTR, Lowering, moves, rows_of_shape};
 use crate::plan::{Access, Buffer, BufferId, Home, Kernel, Operand, Split, Step};
+use crate::units::Role;
 
-/// One input of a program under construction: a buffer, how the grid reads it, and the first
-/// element that is read.
-pub(super) type Load = (BufferId, Layout, usize);
+/// One input of a program under construction: a buffer, and how the grid reads it.
+pub(super) type Load = (BufferId, Layout);
 
 impl Lowering<'_> {
     /// A buffer in the arena.
@@ -28,7 +28,7 @@ impl Lowering<'_> {
         origin: &Origin,
     ) {
         let (buffer, split) = write;
-        let writes = vec![Operand { buffer, access: Access::Part, offset: 0 }];
+        let writes = vec![Operand { buffer, access: Access::Part }];
         self.plan.steps.push(Step { kernel, reads, writes, split, cost, origin: origin.clone() });
     }
 
@@ -94,19 +94,21 @@ impl Lowering<'_> {
 
     /// The step that copies what a load gives.
     pub(super) fn copy(&mut self, load: Load, to: BufferId, ty: &Type, origin: &Origin) {
-        let program = Program { inputs: vec![load.1.clone()], instrs: vec![], outputs: vec![0] };
         let (rows, len) = (rows_of_shape(&ty.shape), ty.shape.num_elements());
-        let read = operand(&load, len, rows);
         let split = if rows > 1 { Split::Rows(rows) } else { Split::Single };
-        self.push_step(Kernel::Map(program), vec![read], (to, split), COST_PER_INSTR * len, origin);
-    }
-
-    /// The step that makes a node's value by reading with strides.
-    pub(super) fn strided_copy(&mut self, id: NodeId, load: Load) {
-        let node = &self.nodes[id.index()];
-        let buffer = self.new_buffer(node.ty.clone());
-        self.buffers.insert(id, buffer);
-        self.copy(load, buffer, &node.ty, &node.origin);
+        let cost = COST_PER_INSTR * len;
+        if let (buffer, Layout::Strided { dims, strides }) = load {
+            let strides: Vec<isize> = strides.into_iter().map(|stride| stride as isize).collect();
+            // Joined axes are the rows of each other.
+            let elements = self.plan.buffers[buffer].len();
+            let access = moves::access(&dims.clone().into(), &strides, 0, elements);
+            let kernel = Kernel::Strided { dims, strides, first: 0 };
+            let read = Operand { buffer, access };
+            return self.push_step(kernel, vec![read], (to, split), cost, origin);
+        }
+        let read = operand(&load, len, rows);
+        let program = Program { inputs: vec![load.1], instrs: vec![], outputs: vec![0] };
+        self.push_step(Kernel::Map(program), vec![read], (to, split), cost, origin);
     }
 
     /// A copy of a value that lives elsewhere.
@@ -114,8 +116,17 @@ impl Lowering<'_> {
         let node = &self.nodes[id.index()];
         let (ty, origin) = (node.ty.clone(), node.origin.clone());
         let copy = self.new_buffer(ty.clone());
-        self.copy((from, Layout::Same, 0), copy, &ty, &origin);
+        self.copy((from, Layout::Same), copy, &ty, &origin);
         copy
+    }
+
+    /// The number that a value is spread from, if it is one number everywhere.
+    pub(super) fn spread(&self, id: NodeId) -> Option<NodeId> {
+        let view = self.source(id);
+        let from = (self.roles[view.index()] == Role::View)
+            .then(|| self.source(self.nodes[view.index()].inputs[0]))?;
+        let single = self.nodes[from.index()].ty.shape.num_elements() == 1;
+        (single && self.roles[from.index()] != Role::View).then_some(from)
     }
 
     /// How to read a broadcast.
@@ -128,20 +139,20 @@ impl Lowering<'_> {
         let from = &self.nodes[node.inputs[0].index()].ty.shape;
         let strides = broadcast.strides(from);
         let layout = layout(&broadcast.shape, &strides);
-        (self.buffer(node.inputs[0]), layout, 0)
+        (self.buffer(node.inputs[0]), layout)
     }
 }
 
 /// How a program with `len` elements in `rows` rows touches what it loads.
 pub(super) fn operand(load: &Load, len: usize, rows: usize) -> Operand {
-    let (buffer, ref layout, offset) = *load;
+    let (buffer, ref layout) = *load;
     let per_row = len / rows.max(1);
     let access = match layout {
-        Layout::Same if offset == 0 => Access::Part,
-        Layout::Stretch { run } if offset == 0 && per_row.is_multiple_of(*run) => Access::Part,
+        Layout::Same => Access::Part,
+        Layout::Stretch { run } if per_row.is_multiple_of(*run) => Access::Part,
         _ => Access::Whole,
     };
-    Operand { buffer, access, offset }
+    Operand { buffer, access }
 }
 
 /// The simplest layout that reads with these strides over a grid of this shape.

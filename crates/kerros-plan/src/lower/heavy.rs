@@ -1,11 +1,9 @@
 //! Operations with a kernel of their own: one match from operation to what lowers it.
 
 use kerros_core::Shape;
-use kerros_core::program::Layout;
 use kerros_graph::{NodeData, NodeId, Op, Type};
 
-use super::buffers::layout;
-use super::{Lowering, contractions, reductions, rows, rows_of_shape};
+use super::{Lowering, contractions, indexed, moves, reductions, rows, rows_of_shape};
 use crate::plan::{Access, BufferId, Kernel, Operand, Split};
 
 /// An operation and where its operands are.
@@ -25,12 +23,22 @@ impl Call<'_> {
 
     /// An operand of which a thread reads its own rows.
     pub fn part(&self, at: usize) -> Operand {
-        Operand { buffer: self.reads[at], access: Access::Part, offset: 0 }
+        Operand { buffer: self.reads[at], access: Access::Part }
     }
 
     /// An operand that every thread reads as a whole.
     pub fn whole(&self, at: usize) -> Operand {
-        Operand { buffer: self.reads[at], access: Access::Whole, offset: 0 }
+        Operand { buffer: self.reads[at], access: Access::Whole }
+    }
+
+    /// An operand seen from one of its axes.
+    pub fn around(&self, at: usize, axis: usize) -> AxisSizes {
+        let shape = self.shape(at);
+        AxisSizes {
+            outer: shape[..axis].iter().product(),
+            len: shape[axis],
+            inner: shape[axis + 1..].iter().product(),
+        }
     }
 
     /// How a kernel of `units` independent parts is divided: like the result, if that is even.
@@ -38,6 +46,14 @@ impl Call<'_> {
         let rows = rows_of_shape(&self.node.ty.shape);
         if units.is_multiple_of(rows) && rows > 1 { Split::Rows(rows) } else { Split::Single }
     }
+}
+
+/// The positions before, along and after an axis.
+#[derive(Clone, Copy)]
+pub(super) struct AxisSizes {
+    pub outer: usize,
+    pub len: usize,
+    pub inner: usize,
 }
 
 /// The step that computes an operation, but for where the result goes.
@@ -54,7 +70,14 @@ impl Lowering<'_> {
     pub(super) fn heavy(&mut self, id: NodeId) {
         let nodes = self.nodes;
         let node = &nodes[id.index()];
-        let reads: Vec<BufferId> = node.inputs.iter().map(|&input| self.buffer(input)).collect();
+        // What is scattered to is mostly zeros: these need no memory of their own.
+        let spread = match &node.op {
+            Op::ScatterAdd(_) => self.spread(node.inputs[0]),
+            _ => None,
+        };
+        let mut operands = node.inputs.clone();
+        operands.iter_mut().zip(spread).for_each(|(first, number)| *first = number);
+        let reads: Vec<BufferId> = operands.into_iter().map(|input| self.buffer(input)).collect();
         let inputs = node.inputs.iter().map(|&input| &nodes[input.index()].ty).collect();
         let call = Call { node, inputs, reads };
         let work = match &node.op {
@@ -66,20 +89,16 @@ impl Lowering<'_> {
             Op::GlobalNorm(_) => rows::global_norm(&call),
             Op::ArgReduce(op) => reductions::arg_reduce(op, &call),
             Op::Reduce(op) => return self.reduce(op, id, call.shape(0), call.reads[0]),
-            Op::Transpose(transpose) => {
-                let strides = call.shape(0).strides();
-                let strides: Vec<usize> =
-                    transpose.axes.iter().map(|&axis| strides[axis]).collect();
-                let load = (call.reads[0], layout(&node.ty.shape, &strides), 0);
-                return self.strided_copy(id, load);
-            }
-            Op::Slice(slice) => {
-                let mut strides = call.shape(0).strides();
-                let offset = slice.start * strides[slice.axis];
-                strides[slice.axis] *= slice.step;
-                let layout = Layout::Strided { dims: node.ty.shape.to_vec(), strides };
-                return self.strided_copy(id, (call.reads[0], layout, offset));
-            }
+            Op::CumSum(op) => reductions::scan(op, &call),
+            Op::Sort(op) => rows::sort(op.descending, false, &call),
+            Op::ArgSort(op) => rows::sort(op.descending, true, &call),
+            Op::Transpose(op) => moves::transpose(op, &call),
+            Op::Slice(op) => moves::slice(op, &call),
+            Op::Reverse(op) => moves::reverse(op, &call),
+            Op::Concat(op) => moves::concat(op, &call),
+            Op::Pad(op) => self.pad(op, call),
+            Op::Gather(op) => indexed::gather(op, &call),
+            Op::ScatterAdd(op) => indexed::scatter_add(op, spread.is_some(), &call),
             _ => fallback(&call),
         };
         let buffer = self.new_buffer(node.ty.clone());

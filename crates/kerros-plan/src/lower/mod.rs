@@ -3,6 +3,8 @@
 mod buffers;
 mod contractions;
 mod heavy;
+mod indexed;
+mod moves;
 mod programs;
 mod reductions;
 mod rows;

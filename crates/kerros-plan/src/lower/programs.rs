@@ -70,12 +70,12 @@ impl Lowering<'_> {
         for &member in &kept {
             let buffer = self.new_buffer(self.ty(member).clone());
             self.buffers.insert(member, buffer);
-            writes.push(Operand { buffer, access: Access::Part, offset: 0 });
+            writes.push(Operand { buffer, access: Access::Part });
         }
         let outputs = kept.iter().map(|&member| regs[&(member, false)]).collect();
         let cost = COST_PER_INSTR * len * (loads.len() + builder.instrs.len());
         let program = Program {
-            inputs: loads.iter().map(|(_, layout, _)| layout.clone()).collect(),
+            inputs: loads.iter().map(|(_, layout)| layout.clone()).collect(),
             instrs: builder.instrs,
             outputs,
         };
@@ -110,11 +110,11 @@ impl Lowering<'_> {
     fn load_of(&mut self, id: NodeId, is_key: bool) -> Load {
         let id = self.source(id);
         if is_key {
-            (self.buffer(id), Layout::Key, 0)
+            (self.buffer(id), Layout::Key)
         } else if self.roles[id.index()] == Role::View && !self.buffers.contains_key(&id) {
             self.view(id)
         } else {
-            (self.buffer(id), Layout::Same, 0)
+            (self.buffer(id), Layout::Same)
         }
     }
 }

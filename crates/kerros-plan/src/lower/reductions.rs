@@ -1,23 +1,28 @@
-//! Reductions along axes.
+//! Reductions and running sums along axes.
 
 use kerros_core::{DType, Shape};
-use kerros_graph::ops::{ArgReduce, Reduce};
+use kerros_graph::ops::{ArgReduce, CumSum, Reduce};
 use kerros_graph::{NodeId, Type};
 
-use super::heavy::{Call, Work};
+use super::heavy::{AxisSizes, Call, Work};
 use super::{COST_PER_INSTR, Lowering, rows_of_shape};
 use crate::plan::{Access, BufferId, Kernel, Operand, Split};
 
 /// The place of the largest or smallest.
 pub(super) fn arg_reduce(arg: &ArgReduce, call: &Call<'_>) -> Work {
-    let shape = call.shape(0);
-    let outer = shape[..arg.axis].iter().product();
-    let inner = shape[arg.axis + 1..].iter().product();
-    let len = shape[arg.axis];
+    let AxisSizes { outer, len, inner } = call.around(0, arg.axis);
     let kernel = Kernel::ArgReduce { kind: arg.kind, outer, len, inner };
     let split = call.split_of(outer);
     let read = if split == Split::Single { call.whole(0) } else { call.part(0) };
-    Work { kernel, reads: vec![read], split, cost: 2 * shape.num_elements() }
+    Work { kernel, reads: vec![read], split, cost: 2 * outer * len * inner }
+}
+
+/// Running sums.
+pub(super) fn scan(op: &CumSum, call: &Call<'_>) -> Work {
+    let AxisSizes { outer, len, inner } = call.around(0, op.axis);
+    let kernel = Kernel::Scan { outer, len, inner, reverse: op.reverse };
+    let cost = COST_PER_INSTR * outer * len * inner;
+    Work { kernel, reads: vec![call.part(0)], split: call.split_of(outer), cost }
 }
 
 impl Lowering<'_> {
@@ -54,7 +59,7 @@ impl Lowering<'_> {
             };
             let buffer = self.new_buffer(ty);
             let cost = COST_PER_INSTR * view.outer * view.len * view.inner;
-            let operand = Operand { buffer: read, access, offset: 0 };
+            let operand = Operand { buffer: read, access };
             self.push_step(kernel, vec![operand], (buffer, split), cost, &node.origin);
             read = buffer;
         }

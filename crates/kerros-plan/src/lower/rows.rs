@@ -28,6 +28,17 @@ pub(super) fn softmax_cross_entropy(call: &Call<'_>) -> Work {
     Work { kernel, reads, split: call.split_of(rows), cost: 30 * rows * columns }
 }
 
+/// Rows sorted, or the indices that sort them.
+pub(super) fn sort(descending: bool, indices: bool, call: &Call<'_>) -> Work {
+    let len = call.shape(0).last();
+    let elements = call.shape(0).num_elements();
+    let kernel = Kernel::Sort { len, descending, indices };
+    let split = call.split_of(elements / len.max(1));
+    // About 5 operations per comparison.
+    let cost = 5 * elements * (len.max(1).ilog2() as usize + 1);
+    Work { kernel, reads: vec![call.part(0)], split, cost }
+}
+
 /// The length of all tensors together.
 pub(super) fn global_norm(call: &Call<'_>) -> Work {
     let cost = call.inputs.iter().map(|ty| 2 * ty.shape.num_elements()).sum();

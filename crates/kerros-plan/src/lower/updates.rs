@@ -47,7 +47,7 @@ impl Lowering<'_> {
         for (value, target, from) in values {
             if !order.write_in_place(&mut self.plan, from, target) {
                 let (ty, origin) = (self.ty(value).clone(), &self.nodes[value.index()].origin);
-                self.copy((from, Layout::Same, 0), target, &ty, &origin.clone());
+                self.copy((from, Layout::Same), target, &ty, &origin.clone());
                 order.push(&self.plan);
                 let last = self.plan.steps.len() - 1;
                 order.after_readers(&self.plan, last, target);
