@@ -225,6 +225,12 @@ impl<'a> ConfigReader<'a> {
         (!value.is_null()).then_some(value)
     }
 
+    /// All arguments, each of them as read: for objects that read them by other means.
+    pub fn all(&mut self) -> &'a Config {
+        self.used.extend(self.config.keys().map(String::as_str));
+        self.config
+    }
+
     fn typed<T>(
         &mut self,
         name: &str,

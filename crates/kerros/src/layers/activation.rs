@@ -53,12 +53,13 @@ impl Layer for Activation {
         self.activation.resolve().map(|_| ())
     }
 
-    fn weights(&self, _input: &Shape) -> Result<Vec<Weight>> {
-        Ok(Vec::new())
+    fn supports_masking(&self) -> bool {
+        true
     }
 
-    fn call<'g>(&self, x: Node<'g>, _call: &Call<'_, 'g>) -> Result<Node<'g>> {
-        Ok(self.activation.resolve()?.call(x))
+    fn call<'g>(&self, inputs: &[Node<'g>], _call: &Call<'_, 'g>) -> Result<Vec<Node<'g>>> {
+        let x = inputs[0];
+        Ok(vec![self.activation.resolve()?.call(x)])
     }
 }
 

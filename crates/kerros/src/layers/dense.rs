@@ -166,14 +166,14 @@ impl Layer for Dense {
         Ok(())
     }
 
-    fn weights(&self, input: &Shape) -> Result<Vec<Weight>> {
-        let Some(&inputs) = input.dims().last() else {
+    fn weights(&self, inputs: &[Shape]) -> Result<Vec<Weight>> {
+        let Some(&width) = inputs[0][1..].last() else {
             return Err(Error::new(ErrorKind::Shape, "each input row is a single number")
                 .expected("rows of at least one axis: [batch, .., in]")
                 .hint("give inputs of shape [rows, 1]: `x.reshape([rows, 1])`"));
         };
         let kernel =
-            Weight::new("kernel", [inputs, self.units], self.kernel_initializer.resolve()?);
+            Weight::new("kernel", [width, self.units], self.kernel_initializer.resolve()?);
         let regularizer = resolve_regularizer(&self.kernel_regularizer)?;
         let constraint = resolve_constraint(&self.kernel_constraint)?;
         let mut weights = vec![Weight { regularizer, constraint, ..kernel }];
@@ -186,7 +186,12 @@ impl Layer for Dense {
         Ok(weights)
     }
 
-    fn call<'g>(&self, x: Node<'g>, call: &Call<'_, 'g>) -> Result<Node<'g>> {
+    fn supports_masking(&self) -> bool {
+        true
+    }
+
+    fn call<'g>(&self, inputs: &[Node<'g>], call: &Call<'_, 'g>) -> Result<Vec<Node<'g>>> {
+        let x = inputs[0];
         let activation = self.activation.resolve()?;
         // ReLU joins the matrix product's kernel; its derivative needs no more than the output.
         let fused = match activation.is_relu() {
@@ -196,8 +201,8 @@ impl Layer for Dense {
         let bias = self.use_bias.then(|| call.weights[1]);
         let y = x.linear(call.weights[0], bias, fused);
         Ok(match activation.is_relu() || activation.is_linear() {
-            true => y,
-            false => activation.call(y),
+            true => vec![y],
+            false => vec![activation.call(y)],
         })
     }
 }

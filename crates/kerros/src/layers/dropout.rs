@@ -82,15 +82,18 @@ impl Layer for Dropout {
         }
     }
 
-    fn weights(&self, _input: &Shape) -> Result<Vec<Weight>> {
-        Ok(Vec::new())
+    fn supports_masking(&self) -> bool {
+        true
     }
 
-    fn call<'g>(&self, x: Node<'g>, call: &Call<'_, 'g>) -> Result<Node<'g>> {
+    fn call<'g>(&self, inputs: &[Node<'g>], call: &Call<'_, 'g>) -> Result<Vec<Node<'g>>> {
+        let x = inputs[0];
         let rate = self.rate as f32;
-        let Some(key) = call.key.filter(|_| call.training && rate > 0.0) else { return Ok(x) };
+        let Some(key) = call.key.filter(|_| call.training && rate > 0.0) else {
+            return Ok(vec![x]);
+        };
         if rate == 1.0 {
-            return Ok(x * 0.0);
+            return Ok(vec![x * 0.0]);
         }
         let key = match self.seed {
             None => key,
@@ -99,7 +102,9 @@ impl Layer for Dropout {
                 Node::concat(&[x.graph().literal(words), key.slice(0, 2, 4)], 0)
             }
         };
-        let Some(noise_shape) = &self.noise_shape else { return Ok(x.dropout(key, rate)) };
+        let Some(noise_shape) = &self.noise_shape else {
+            return Ok(vec![x.dropout(key, rate)]);
+        };
         let shape = x.shape();
         let dims: Vec<usize> =
             noise_shape.iter().zip(shape.iter()).map(|(dim, &own)| dim.unwrap_or(own)).collect();
@@ -112,7 +117,7 @@ impl Layer for Dropout {
             .expected("one entry per axis, batch axis included: None, 1 or the axis' length"));
         }
         let uniform = x.graph().random_bits(key, noise).unit_float();
-        Ok(uniform.less(rate).select(0.0, x * (1.0 / (1.0 - rate))))
+        Ok(vec![uniform.less(rate).select(0.0, x * (1.0 / (1.0 - rate)))])
     }
 }
 

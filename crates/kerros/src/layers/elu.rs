@@ -59,15 +59,16 @@ impl Layer for ELU {
         &self.options
     }
 
-    fn weights(&self, _input: &Shape) -> Result<Vec<Weight>> {
-        Ok(Vec::new())
+    fn supports_masking(&self) -> bool {
+        true
     }
 
-    fn call<'g>(&self, x: Node<'g>, _call: &Call<'_, 'g>) -> Result<Node<'g>> {
+    fn call<'g>(&self, inputs: &[Node<'g>], _call: &Call<'_, 'g>) -> Result<Vec<Node<'g>>> {
+        let x = inputs[0];
         let positive = x.greater(0.0);
         // The branch that is not taken sees 0, so that no infinity enters the derivative.
         let below = positive.select(0.0, x).expm1() * self.alpha as f32;
-        Ok(positive.select(x, below))
+        Ok(vec![positive.select(x, below)])
     }
 }
 

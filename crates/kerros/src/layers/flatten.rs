@@ -45,13 +45,10 @@ impl Layer for Flatten {
         &self.options
     }
 
-    fn weights(&self, _input: &Shape) -> Result<Vec<Weight>> {
-        Ok(Vec::new())
-    }
-
-    fn call<'g>(&self, x: Node<'g>, _call: &Call<'_, 'g>) -> Result<Node<'g>> {
+    fn call<'g>(&self, inputs: &[Node<'g>], _call: &Call<'_, 'g>) -> Result<Vec<Node<'g>>> {
+        let x = inputs[0];
         let shape = x.shape();
-        Ok(x.reshape([shape[0], shape[1..].iter().product()]))
+        Ok(vec![x.reshape([shape[0], shape[1..].iter().product()])])
     }
 }
 

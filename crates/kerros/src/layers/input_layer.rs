@@ -1,10 +1,11 @@
 use std::sync::Arc;
 
-use kerros_core::{Error, ErrorKind, Result, Shape};
+use kerros_core::{DType, Error, ErrorKind, Result};
 use kerros_graph::Node;
 use serde_json::{Value, json};
 
-use super::{Call, Layer, Options, Weight};
+use super::{Call, Layer, Options};
+use crate::model::{InputSpec, PartialShape};
 use crate::object::{Config, ConfigReader, Described, Entry};
 
 /// Where data enters: gives the shape of one row.
@@ -16,19 +17,44 @@ use crate::object::{Config, ConfigReader, Described, Entry};
 #[derive(Clone, Debug)]
 pub struct InputLayer {
     options: Options,
-    shape: Shape,
+    spec: InputSpec,
+    /// The element type as Keras names it, such as `int64`.
+    dtype_name: String,
 }
 
 impl InputLayer {
-    /// An input of rows of this shape.
+    /// An input of rows of this shape; `None` for axes of any length.
     #[track_caller]
-    pub fn new(shape: impl Into<Shape>) -> Self {
-        InputLayer { options: Options::here(), shape: shape.into() }
+    pub fn new(shape: impl Into<PartialShape>) -> Self {
+        InputLayer {
+            options: Options::here(),
+            spec: InputSpec::new(shape),
+            dtype_name: "float32".into(),
+        }
+    }
+
+    /// The layer of an input as a model has it.
+    pub(crate) fn of(spec: &InputSpec) -> Self {
+        let options = Options { name: Some(spec.name.clone()), ..Options::here() };
+        InputLayer { options, spec: spec.clone(), dtype_name: spec.dtype.to_string() }
     }
 
     /// Sets the name; without one the model makes it.
     pub fn name(mut self, name: impl Into<String>) -> Self {
         self.options.name = Some(name.into());
+        self
+    }
+
+    /// Sets the element type: `float32` (the default), `int32` for indices.
+    pub fn dtype(mut self, dtype: DType) -> Self {
+        self.dtype_name = dtype.to_string();
+        self.spec.dtype = dtype;
+        self
+    }
+
+    /// Fixes the number of rows of each batch.
+    pub fn batch_size(mut self, rows: usize) -> Self {
+        self.spec.batch = Some(rows);
         self
     }
 }
@@ -39,11 +65,9 @@ impl Described for InputLayer {
     }
 
     fn config(&self) -> Config {
-        let batch: Vec<Option<usize>> =
-            std::iter::once(None).chain(self.shape.iter().copied().map(Some)).collect();
         let mut config = Config::new();
-        config.insert("batch_shape".into(), json!(batch));
-        config.insert("dtype".into(), json!("float32"));
+        config.insert("batch_shape".into(), self.spec.shape.with_batch_axis(self.spec.batch));
+        config.insert("dtype".into(), json!(self.dtype_name));
         config.insert("sparse".into(), json!(false));
         config.insert("ragged".into(), json!(false));
         config.insert("name".into(), json!(self.options.name));
@@ -57,16 +81,13 @@ impl Layer for InputLayer {
         &self.options
     }
 
-    fn weights(&self, _input: &Shape) -> Result<Vec<Weight>> {
-        Ok(Vec::new())
+    fn call<'g>(&self, inputs: &[Node<'g>], _call: &Call<'_, 'g>) -> Result<Vec<Node<'g>>> {
+        Ok(inputs.to_vec())
     }
 
-    fn call<'g>(&self, x: Node<'g>, _call: &Call<'_, 'g>) -> Result<Node<'g>> {
-        Ok(x)
-    }
-
-    fn input_shape(&self) -> Option<&Shape> {
-        Some(&self.shape)
+    fn input_spec(&self) -> Option<InputSpec> {
+        let name = self.options.name.clone().unwrap_or_default();
+        Some(InputSpec { name, ..self.spec.clone() })
     }
 }
 
@@ -76,21 +97,32 @@ pub(super) const ENTRY: Entry<dyn Layer> =
 fn from_config(reader: &mut ConfigReader<'_>) -> Result<Arc<dyn Layer>> {
     let options = Options { name: reader.maybe_string("name"), ..Options::here() };
     let shape = reader.value("batch_shape").or_else(|| reader.value("batch_input_shape"));
-    let dims = shape.and_then(Value::as_array).and_then(|dims| {
-        dims.get(1..)?.iter().map(|dim| dim.as_u64().map(|dim| dim as usize)).collect()
-    });
-    let Some(dims) = dims.map(|dims: Vec<usize>| dims) else {
+    let dim = |dim: &Value| match dim {
+        Value::Null => Some(None),
+        dim => dim.as_u64().map(|dim| Some(dim as usize)),
+    };
+    let dims = shape.and_then(Value::as_array);
+    let dims: Option<Vec<Option<usize>>> = dims.and_then(|dims| dims.iter().map(dim).collect());
+    let Some((&batch, row)) = dims.as_deref().and_then(|dims| dims.split_first()) else {
         let found = shape.map_or("missing".into(), Value::to_string);
         return Err(Error::new(ErrorKind::Unsupported, format!("`batch_shape` is {found}"))
-            .expected("null for the batch axis, then a whole number for each axis"));
+            .expected("null for the batch axis, then a whole number or null for each axis"));
     };
-    if let Some(dtype) = reader.maybe_string("dtype").filter(|dtype| dtype != "float32") {
-        reader.refuse(format!("`dtype` is {dtype}, expected float32"));
-    }
+    let dtype_name = reader.maybe_string("dtype").unwrap_or_else(|| "float32".into());
+    let dtype = match dtype_name.as_str() {
+        "float32" | "float64" | "float16" | "bfloat16" => DType::F32,
+        "bool" | "int8" | "int16" | "int32" | "int64" | "uint8" | "uint16" | "uint32" => DType::I32,
+        other => {
+            reader.refuse(format!("`dtype` is {other}, expected float32 or int32"));
+            DType::F32
+        }
+    };
     for name in ["sparse", "ragged", "optional"] {
         if reader.bool(name, false) {
             reader.refuse(format!("`{name}` is true, which is not supported"));
         }
     }
-    Ok(Arc::new(InputLayer { options, shape: Shape::from(dims) }))
+    let shape = PartialShape::from(row.to_vec());
+    let spec = InputSpec { name: String::new(), shape, batch, dtype };
+    Ok(Arc::new(InputLayer { options, spec, dtype_name }))
 }

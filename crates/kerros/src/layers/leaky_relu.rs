@@ -67,12 +67,13 @@ impl Layer for LeakyReLU {
         }
     }
 
-    fn weights(&self, _input: &Shape) -> Result<Vec<Weight>> {
-        Ok(Vec::new())
+    fn supports_masking(&self) -> bool {
+        true
     }
 
-    fn call<'g>(&self, x: Node<'g>, _call: &Call<'_, 'g>) -> Result<Node<'g>> {
-        Ok(x.less(0.0).select(x * self.negative_slope as f32, x))
+    fn call<'g>(&self, inputs: &[Node<'g>], _call: &Call<'_, 'g>) -> Result<Vec<Node<'g>>> {
+        let x = inputs[0];
+        Ok(vec![x.less(0.0).select(x * self.negative_slope as f32, x)])
     }
 }
 

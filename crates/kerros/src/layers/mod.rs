@@ -1,6 +1,7 @@
 //! Layers: one file each, and the list below.
 
-use std::cell::RefCell;
+use std::borrow::Cow;
+use std::ops::RangeInclusive;
 use std::sync::Arc;
 
 use kerros_core::{DType, Result, Shape, Tensor};
@@ -8,10 +9,12 @@ use kerros_graph::Node;
 
 use crate::constraints::Constraint;
 use crate::initializers::Initializer;
+use crate::model::{InputSpec, Masked, submodel};
 use crate::object::{Described, Entry, Registry, family};
 use crate::regularizers::Regularizer;
 
 mod activation;
+pub mod call;
 mod dense;
 mod dropout;
 mod elu;
@@ -28,6 +31,7 @@ mod reshape;
 mod softmax;
 
 pub use activation::Activation;
+pub use call::Call;
 pub use dense::Dense;
 pub use dropout::Dropout;
 pub use elu::ELU;
@@ -55,8 +59,12 @@ pub enum Start {
 /// A weight that a layer asks for.
 #[derive(Clone, Debug)]
 pub struct Weight {
-    /// Keras's name for it, such as `"kernel"`.
-    pub name: &'static str,
+    /// Keras's name for it, such as `"kernel"`; within a part of the layer that is a layer
+    /// itself, its path: `"forward_lstm/lstm_cell/kernel"`.
+    pub name: Cow<'static, str>,
+    /// The part of the layer that has it, as files name parts: `"forward_layer/cell"`; empty
+    /// for the layer itself.
+    pub part: Cow<'static, str>,
     /// Its shape.
     pub shape: Shape,
     /// How it starts.
@@ -67,35 +75,52 @@ pub struct Weight {
     pub constraint: Option<Arc<dyn Constraint>>,
     /// Whether the optimizer moves it.
     pub trainable: bool,
+    /// Whether it belongs to a part that is frozen: trained otherwise.
+    pub frozen: bool,
 }
 
 impl Weight {
     /// A trained weight without penalty or constraint.
     pub fn new(
-        name: &'static str,
+        name: impl Into<Cow<'static, str>>,
         shape: impl Into<Shape>,
         initializer: Arc<dyn Initializer>,
     ) -> Self {
         Weight {
-            name,
+            name: name.into(),
+            part: "".into(),
             shape: shape.into(),
             start: Start::Initializer(initializer),
             regularizer: None,
             constraint: None,
             trainable: true,
+            frozen: false,
         }
     }
 
     /// A weight that no optimizer moves, starting at these values.
-    pub fn fixed(name: &'static str, value: Tensor) -> Self {
+    pub fn fixed(name: impl Into<Cow<'static, str>>, value: Tensor) -> Self {
         Weight {
-            name,
+            name: name.into(),
+            part: "".into(),
             shape: value.shape().clone(),
             start: Start::Value(value),
             regularizer: None,
             constraint: None,
             trainable: false,
+            frozen: false,
         }
+    }
+
+    /// The same weight as one of a part: `part` as files name the part (`"cell"`), `name` as
+    /// paths do (`"lstm_cell"`).
+    pub fn within(mut self, part: &str, name: &str) -> Self {
+        self.part = match self.part.is_empty() {
+            true => part.to_string().into(),
+            false => format!("{part}/{}", self.part).into(),
+        };
+        self.name = format!("{name}/{}", self.name).into();
+        self
     }
 
     /// The element type: `f32`, or that of the given start value.
@@ -107,25 +132,46 @@ impl Weight {
     }
 }
 
-/// What a layer is given when it is applied.
-pub struct Call<'a, 'g> {
-    /// Its weights, in the order of [`Layer::weights`].
-    pub weights: &'a [Node<'g>],
-    /// Whether this is a training step.
-    pub training: bool,
-    /// The random key of the step (see [`kerros_graph::Graph::random_bits`]); present when
-    /// training.
-    pub key: Option<Node<'g>>,
-    /// Penalties that the layer adds to the loss (scalars).
-    pub losses: &'a RefCell<Vec<Node<'g>>>,
-    /// New values of weights that the layer sets itself, by their place in `weights`.
-    pub updates: &'a RefCell<Vec<(usize, Node<'g>)>>,
-}
-
 /// A step of a model.
+///
+/// Shapes have the batch axis first; its length means nothing to a layer, unless the model's
+/// input fixes it. Most layers take one tensor and give one; the slices hold one then.
+///
+/// A layer of your own is a struct with [`Layer::weights`] and [`Layer::call`]:
+/// ```
+/// use kerros::layers::{Call, Layer, Options, Weight};
+/// use kerros::object::{Config, Described};
+/// use kerros::graph::Node;
+/// use kerros::{Result, Sequential, Shape, Tensor};
+///
+/// /// `y = scale * x`, one learned number for everything.
+/// #[derive(Debug)]
+/// struct Scale(Options);
+///
+/// impl Described for Scale {
+///     fn class_name(&self) -> &'static str { "Scale" }
+///     fn config(&self) -> Config { self.0.config() }
+/// }
+///
+/// impl Layer for Scale {
+///     fn options(&self) -> &Options { &self.0 }
+///     fn weights(&self, _inputs: &[Shape]) -> Result<Vec<Weight>> {
+///         Ok(vec![Weight::new("scale", [], kerros::Choice::from("ones").resolve()?)])
+///     }
+///     fn call<'g>(&self, inputs: &[Node<'g>], call: &Call<'_, 'g>) -> Result<Vec<Node<'g>>> {
+///         Ok(vec![inputs[0] * call.weights[0]])
+///     }
+/// }
+///
+/// let mut model = Sequential::new().input([2]).add(Scale(Options::here()));
+/// let y = model.predict(&Tensor::new([1, 2], [3.0f32, 4.0])?)?;
+/// assert_eq!(y.as_slice::<f32>()?, [3.0, 4.0]);
+/// # Ok::<(), kerros::Error>(())
+/// ```
 pub trait Layer: Described {
     /// Name, trainability and origin.
     fn options(&self) -> &Options;
+
     /// Checks what is known before any shape is: names of activations, ranges of numbers.
     ///
     /// # Errors
@@ -133,21 +179,95 @@ pub trait Layer: Described {
     fn check(&self) -> Result<()> {
         Ok(())
     }
-    /// The weights for inputs of this shape, which is without the batch axis.
+
+    /// The names of the parameters of Keras's `call` that are tensors, in order: by these the
+    /// tensors of a call by keyword are found.
+    fn parameters(&self) -> &'static [&'static str] {
+        &["inputs"]
+    }
+
+    /// How many tensors it takes.
+    fn num_inputs(&self) -> RangeInclusive<usize> {
+        1..=1
+    }
+
+    /// The weights for inputs of these shapes. Default: none.
     ///
     /// # Errors
     /// An input that the layer cannot take: what it got and what it expects.
-    fn weights(&self, input: &Shape) -> Result<Vec<Weight>>;
-    /// Applies the layer. `x: [batch, ..]`; the result has the same batch axis.
+    fn weights(&self, inputs: &[Shape]) -> Result<Vec<Weight>> {
+        let _ = inputs;
+        Ok(Vec::new())
+    }
+
+    /// Applies the layer. `inputs: [batch, ..]` each; the results have the same batch axis.
     ///
     /// # Errors
     /// An input that the layer cannot take.
-    fn call<'g>(&self, x: Node<'g>, call: &Call<'_, 'g>) -> Result<Node<'g>>;
-    /// The shape of its input, without the batch axis, where the layer itself fixes it
-    /// ([`InputLayer`]).
-    fn input_shape(&self) -> Option<&Shape> {
+    fn call<'g>(&self, inputs: &[Node<'g>], call: &Call<'_, 'g>) -> Result<Vec<Node<'g>>>;
+
+    /// Whether masks go through it; without that a mask ends here.
+    fn supports_masking(&self) -> bool {
+        false
+    }
+
+    /// The masks of the results, given those of the inputs (in `call.masks`): asked only where
+    /// [`Layer::supports_masking`]. By default the first input's mask stays.
+    ///
+    /// # Errors
+    /// A mask that does not fit.
+    fn compute_mask<'g>(
+        &self,
+        inputs: &[Node<'g>],
+        call: &Call<'_, 'g>,
+    ) -> Result<Vec<Option<Node<'g>>>> {
+        let _ = inputs;
+        Ok(call.masks.first().copied().into_iter().collect())
+    }
+
+    /// Applies the layer, with the masks of the results: [`Layer::call`] and
+    /// [`Layer::compute_mask`] together. Layers made of whole models give both at once.
+    ///
+    /// # Errors
+    /// As [`Layer::call`].
+    fn call_masked<'g>(
+        &self,
+        inputs: &[Node<'g>],
+        call: &Call<'_, 'g>,
+    ) -> Result<Vec<Masked<'g>>> {
+        let results = self.call(inputs, call)?;
+        let mut masks = match self.supports_masking() {
+            true => self.compute_mask(inputs, call)?,
+            false => Vec::new(),
+        };
+        masks.resize(results.len(), None);
+        Ok(results.into_iter().zip(masks).map(|(node, mask)| Masked { node, mask }).collect())
+    }
+
+    /// The input it stands for ([`InputLayer`]).
+    fn input_spec(&self) -> Option<InputSpec> {
         None
     }
+
+    /// The Keras module of the class.
+    fn module(&self) -> &'static str {
+        "keras.layers"
+    }
+
+    /// Whether it is a functional model, whose calls Keras counts from 1.
+    fn is_model(&self) -> bool {
+        false
+    }
+
+    /// Whether it is a bare operation (`keras.ops`), which Keras does not count as a layer.
+    fn is_operation(&self) -> bool {
+        self.module().starts_with("keras.src.ops")
+    }
+}
+
+/// The shape of one row: without the batch axis.
+pub(crate) fn row(shape: &Shape) -> Shape {
+    Shape::from(shape.get(1..).unwrap_or_default())
 }
 
 /// All layers.
@@ -169,6 +289,8 @@ static ENTRIES: &[Entry<dyn Layer>] = &[
     rescaling::ENTRY,
     normalization::ENTRY,
     identity::ENTRY,
+    submodel::SEQUENTIAL,
+    submodel::FUNCTIONAL,
 ];
 
 family!(Layer, REGISTRY);

@@ -5,8 +5,9 @@ use kerros_graph::Node;
 use serde_json::{Value, json};
 
 use super::options::layer_methods;
-use super::{Call, Layer, Options, Weight};
-use crate::object::{Config, ConfigReader, Described, Entry};
+use super::{Call, Layer, Options, Weight, row};
+use crate::initializers::Initializer;
+use crate::object::{Choice, Config, ConfigReader, Described, Entry};
 
 /// The smallest standard deviation that is divided by (Keras's `epsilon()`).
 const SMALLEST_DEVIATION: f32 = 1e-7;
@@ -209,14 +210,19 @@ impl Layer for Normalization {
         }
     }
 
-    fn weights(&self, input: &Shape) -> Result<Vec<Weight>> {
+    fn weights(&self, inputs: &[Shape]) -> Result<Vec<Weight>> {
+        let input = &row(&inputs[0]);
         if self.given.is_some() {
             return Ok(Vec::new());
         }
         let kept = self.kept_of_row(input)?;
         let dims: Shape = kept.iter().map(|&axis| input[axis]).collect();
+        let start = |name: &'static str, initializer: &str| -> Result<Weight> {
+            let initializer = Choice::<dyn Initializer>::from(initializer).resolve()?;
+            Ok(Weight { trainable: false, ..Weight::new(name, &dims, initializer) })
+        };
         let (mean, variance) = match &self.adapted {
-            None => (Tensor::zeros(&dims, DType::F32), Tensor::full(&dims, 1.0f32)),
+            None => (start("mean", "zeros")?, start("variance", "ones")?),
             Some((mean, _)) if mean.shape() != &dims => {
                 return Err(Error::new(
                     ErrorKind::Shape,
@@ -225,18 +231,26 @@ impl Layer for Normalization {
                 .expected(format!("{dims}, from inputs of shape [batch] + {input}"))
                 .hint("adapt it to data of the same shape as the layer's input"));
             }
-            Some(statistics) => statistics.clone(),
+            Some((mean, variance)) => (
+                Weight::fixed("mean", mean.clone()),
+                Weight::fixed("variance", variance.clone()),
+            ),
         };
         Ok(vec![
-            Weight::fixed("mean", mean),
-            Weight::fixed("variance", variance),
+            mean,
+            variance,
             Weight::fixed("count", Tensor::scalar(0i32)),
         ])
     }
 
-    fn call<'g>(&self, x: Node<'g>, call: &Call<'_, 'g>) -> Result<Node<'g>> {
+    fn supports_masking(&self) -> bool {
+        true
+    }
+
+    fn call<'g>(&self, inputs: &[Node<'g>], call: &Call<'_, 'g>) -> Result<Vec<Node<'g>>> {
+        let x = inputs[0];
         let shape = x.shape();
-        let row = Shape::from(&shape[1..]);
+        let row = row(&shape);
         let kept = self.kept_of_row(&row)?;
         let (mean, variance) = match &self.given {
             Some((mean, variance)) => {
@@ -252,8 +266,8 @@ impl Layer for Normalization {
         };
         let deviation = variance.sqrt().maximum(SMALLEST_DEVIATION);
         Ok(match self.invert {
-            true => mean + x * deviation,
-            false => (x - mean) / deviation,
+            true => vec![mean + x * deviation],
+            false => vec![(x - mean) / deviation],
         })
     }
 }

@@ -8,7 +8,7 @@ use super::options::{
     layer_methods, resolve_constraint, resolve_regularizer, serialize_constraint,
     serialize_regularizer,
 };
-use super::{Call, Layer, Options, Weight};
+use super::{Call, Layer, Options, Weight, row};
 use crate::constraints::Constraint;
 use crate::initializers::Initializer;
 use crate::object::{Choice, Config, ConfigReader, Described, Entry};
@@ -104,7 +104,8 @@ impl Layer for PReLU {
         resolve_constraint(&self.alpha_constraint).map(|_| ())
     }
 
-    fn weights(&self, input: &Shape) -> Result<Vec<Weight>> {
+    fn weights(&self, inputs: &[Shape]) -> Result<Vec<Weight>> {
+        let input = &row(&inputs[0]);
         let mut dims = input.to_vec();
         for &axis in self.shared_axes.iter().flatten() {
             match axis.checked_sub(1).and_then(|at| dims.get_mut(at)) {
@@ -124,8 +125,13 @@ impl Layer for PReLU {
         Ok(vec![Weight { regularizer, constraint, ..alpha }])
     }
 
-    fn call<'g>(&self, x: Node<'g>, call: &Call<'_, 'g>) -> Result<Node<'g>> {
-        Ok(x.relu() - call.weights[0] * (-x).relu())
+    fn supports_masking(&self) -> bool {
+        true
+    }
+
+    fn call<'g>(&self, inputs: &[Node<'g>], call: &Call<'_, 'g>) -> Result<Vec<Node<'g>>> {
+        let x = inputs[0];
+        Ok(vec![x.relu() - call.weights[0] * (-x).relu()])
     }
 }
 

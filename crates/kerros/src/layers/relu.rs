@@ -88,11 +88,12 @@ impl Layer for ReLU {
         }
     }
 
-    fn weights(&self, _input: &Shape) -> Result<Vec<Weight>> {
-        Ok(Vec::new())
+    fn supports_masking(&self) -> bool {
+        true
     }
 
-    fn call<'g>(&self, x: Node<'g>, _call: &Call<'_, 'g>) -> Result<Node<'g>> {
+    fn call<'g>(&self, inputs: &[Node<'g>], _call: &Call<'_, 'g>) -> Result<Vec<Node<'g>>> {
+        let x = inputs[0];
         let (slope, threshold) = (self.negative_slope as f32, self.threshold as f32);
         let above = match threshold == 0.0 {
             true => x.relu(),
@@ -103,14 +104,14 @@ impl Layer for ReLU {
             None => above,
         };
         if slope == 0.0 {
-            return Ok(capped);
+            return Ok(vec![capped]);
         }
         // What lies below the threshold, with its sign turned.
         let below = match threshold == 0.0 {
             true => (-x).relu(),
             false => (threshold - x).relu(),
         };
-        Ok(capped - below * slope)
+        Ok(vec![capped - below * slope])
     }
 }
 

@@ -5,7 +5,7 @@ use kerros_graph::Node;
 use serde_json::{Value, json};
 
 use super::options::layer_methods;
-use super::{Call, Layer, Options, Weight};
+use super::{Call, Layer, Options, Weight, row};
 use crate::object::{Config, ConfigReader, Described, Entry};
 
 /// `y = x * scale + offset`.
@@ -113,7 +113,8 @@ impl Layer for Rescaling {
         &self.options
     }
 
-    fn weights(&self, input: &Shape) -> Result<Vec<Weight>> {
+    fn weights(&self, inputs: &[Shape]) -> Result<Vec<Weight>> {
+        let input = &row(&inputs[0]);
         for numbers in [&self.scale, &self.offset] {
             if let Numbers::Each(numbers) = numbers
                 && ![1, input.last()].contains(&numbers.len())
@@ -128,9 +129,14 @@ impl Layer for Rescaling {
         Ok(Vec::new())
     }
 
-    fn call<'g>(&self, x: Node<'g>, _call: &Call<'_, 'g>) -> Result<Node<'g>> {
+    fn supports_masking(&self) -> bool {
+        true
+    }
+
+    fn call<'g>(&self, inputs: &[Node<'g>], _call: &Call<'_, 'g>) -> Result<Vec<Node<'g>>> {
+        let x = inputs[0];
         let graph = x.graph();
-        Ok(x * graph.literal(self.scale.tensor()?) + graph.literal(self.offset.tensor()?))
+        Ok(vec![x * graph.literal(self.scale.tensor()?) + graph.literal(self.offset.tensor()?)])
     }
 }
 

@@ -87,15 +87,16 @@ impl Layer for Reshape {
         Ok(())
     }
 
-    fn weights(&self, input: &Shape) -> Result<Vec<Weight>> {
-        self.target(input).map(|_| Vec::new())
+    fn weights(&self, inputs: &[Shape]) -> Result<Vec<Weight>> {
+        self.target(&inputs[0][1..]).map(|_| Vec::new())
     }
 
-    fn call<'g>(&self, x: Node<'g>, _call: &Call<'_, 'g>) -> Result<Node<'g>> {
+    fn call<'g>(&self, inputs: &[Node<'g>], _call: &Call<'_, 'g>) -> Result<Vec<Node<'g>>> {
+        let x = inputs[0];
         let shape = x.shape();
         let mut dims = vec![shape[0]];
         dims.extend(self.target(&shape[1..])?);
-        Ok(x.reshape(dims))
+        Ok(vec![x.reshape(dims)])
     }
 }
 

@@ -74,11 +74,12 @@ impl Layer for Softmax {
         }
     }
 
-    fn weights(&self, _input: &Shape) -> Result<Vec<Weight>> {
-        Ok(Vec::new())
+    fn supports_masking(&self) -> bool {
+        true
     }
 
-    fn call<'g>(&self, x: Node<'g>, _call: &Call<'_, 'g>) -> Result<Node<'g>> {
+    fn call<'g>(&self, inputs: &[Node<'g>], _call: &Call<'_, 'g>) -> Result<Vec<Node<'g>>> {
+        let x = inputs[0];
         let shape = x.shape();
         let mut axes: Vec<usize> =
             self.axes.iter().map(|&axis| shape.axis(axis)).collect::<Result<_>>()?;
@@ -101,8 +102,8 @@ impl Layer for Softmax {
             back[axis] = at;
         }
         Ok(match order == back && order.iter().copied().eq(0..order.len()) {
-            true => y,
-            false => y.transpose(&back),
+            true => vec![y],
+            false => vec![y.transpose(&back)],
         })
     }
 }

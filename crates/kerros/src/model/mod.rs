@@ -12,16 +12,28 @@ use crate::initializers::Draw;
 use crate::layers::{Layer, Start};
 use crate::trainer::{Compiled, Runs, warnings::Warnings};
 
+pub mod arguments;
+mod build;
+pub mod forward;
+pub mod functional;
 pub(crate) mod names;
 pub mod network;
+mod order;
+pub mod partial_shape;
 pub mod seed;
 pub mod sequential;
+pub mod submodel;
 mod summary;
 mod weights;
 
-pub use network::{Forward, InputSpec, LayerCall, LayerEntry, Network, WeightEntry};
+pub use arguments::{Argument, Arguments};
+pub use forward::{Masked, Run};
+pub use functional::{Input, IntoArguments, KerasTensor, arguments};
+pub use network::{Forward, InputSpec, LayerCall, LayerEntry, Network, Source, WeightEntry};
+pub use partial_shape::PartialShape;
 pub use seed::set_random_seed;
 pub use sequential::Sequential;
+pub use submodel::Submodel;
 
 /// A network with weights on a device, and all one does with it: compile, fit, evaluate,
 /// predict.
@@ -115,23 +127,22 @@ impl Model {
         self.states.is_some()
     }
 
-    /// Builds the model for rows of this shape; a model with an input is built without.
+    /// Builds the model for rows of this shape; a model with inputs is built without.
     ///
     /// # Errors
     /// A mistake in the layers, with the layer's name and place.
     pub fn build(&mut self, row: impl Into<Shape>) -> Result<()> {
-        self.build_with(Some(row.into()))
+        self.build_with(&[row.into()])
     }
 
-    /// Builds the model unless it is built: from its input, or from the shape of the data.
-    pub(crate) fn build_with(&mut self, row: Option<Shape>) -> Result<()> {
+    /// Builds the model unless it is built: from its inputs, or from the shapes of the data's
+    /// rows.
+    pub(crate) fn build_with(&mut self, rows: &[Shape]) -> Result<()> {
         if self.states.is_some() && self.network.is_built() {
             return Ok(());
         }
-        let input = match (self.network.inputs.first(), row) {
-            (Some(input), _) => input.clone(),
-            (None, Some(shape)) => InputSpec { name: "input_layer".into(), shape },
-            (None, None) => {
+        if self.network.inputs.is_empty() {
+            let Some(row) = rows.first() else {
                 self.network.check()?;
                 return Err(Error::new(
                     ErrorKind::State,
@@ -139,9 +150,10 @@ impl Model {
                 )
                 .expected("the shape of the input")
                 .hint("give it with `.input([..])`, or call `fit` or `build` first"));
-            }
-        };
-        self.network.build_chain(input)?;
+            };
+            self.network.set_inputs(vec![InputSpec::new(row)]);
+        }
+        self.network.build()?;
         let seed = *self.seed.get_or_insert_with(seed::next_seed);
         let values = self.start_values(seed)?;
         self.new_states(&values)
@@ -178,7 +190,7 @@ impl Model {
 
     /// The states, of a model that is built.
     pub(crate) fn states(&mut self) -> Result<&mut States> {
-        self.build_with(None)?;
+        self.build_with(&[])?;
         self.states.as_mut().ok_or_else(not_built)
     }
 
@@ -200,7 +212,10 @@ impl Model {
             return Err(Error::new(ErrorKind::Argument, "a model was called without inputs"));
         };
         let weights = self.weight_nodes(input.graph())?;
-        let forward = self.network.forward(inputs, &weights, training, key)?;
+        let inputs: Vec<Masked<'g>> =
+            inputs.iter().map(|&node| Masked { node, mask: None }).collect();
+        let run = Run { training, trainable: true, key };
+        let forward = self.network.forward(&inputs, &weights, run)?;
         Ok((forward, weights))
     }
 
@@ -257,10 +272,22 @@ impl fmt::Debug for Model {
     }
 }
 
-/// What can be added to a model: a layer, or a shared one.
-pub trait IntoLayer {
+/// What can be added to a model, or applied to tensors: a layer, or a shared one.
+pub trait IntoLayer: Sized {
     /// The layer.
     fn into_layer(self) -> Arc<dyn Layer>;
+
+    /// Applies the layer to a tensor, an array of tensors, or [`arguments`] with keywords:
+    /// Keras's `layer(x)`. The layer is used up; to apply it several times, with one set of
+    /// weights, make it [`IntoLayer::shared`].
+    fn on(self, inputs: impl IntoArguments) -> KerasTensor {
+        KerasTensor::of(self.into_layer(), inputs.into_arguments())
+    }
+
+    /// The layer as one that can be applied several times.
+    fn shared(self) -> Shared {
+        Shared(self.into_layer())
+    }
 }
 
 impl<L: Layer + 'static> IntoLayer for L {
@@ -272,5 +299,22 @@ impl<L: Layer + 'static> IntoLayer for L {
 impl IntoLayer for Arc<dyn Layer> {
     fn into_layer(self) -> Arc<dyn Layer> {
         self
+    }
+}
+
+/// A layer that is applied several times, always with the same weights.
+#[derive(Clone, Debug)]
+pub struct Shared(Arc<dyn Layer>);
+
+impl Shared {
+    /// Applies the layer: see [`IntoLayer::on`].
+    pub fn on(&self, inputs: impl IntoArguments) -> KerasTensor {
+        KerasTensor::of(self.0.clone(), inputs.into_arguments())
+    }
+}
+
+impl IntoLayer for &Shared {
+    fn into_layer(self) -> Arc<dyn Layer> {
+        self.0.clone()
     }
 }

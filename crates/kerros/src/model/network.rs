@@ -1,37 +1,34 @@
 //! The layers of a model, and how values flow through them.
 
-use std::cell::RefCell;
 use std::sync::Arc;
 
-use kerros_core::{DType, Error, ErrorKind, Origin, Result, Shape};
-use kerros_graph::{Graph, Node, StateId};
+use kerros_core::{DType, Error, ErrorKind, Origin, Result};
+use kerros_graph::Node;
 
-use super::names;
-use crate::layers::{Call, Layer, Weight};
-
-/// The rows of the graph in which shapes are found out; any number but 1, which broadcasts.
-const TRIAL_ROWS: usize = 3;
+use super::{Arguments, PartialShape, names};
+use crate::layers::{Layer, Weight};
 
 /// The layers of a model, and how values flow through them: what a trainer needs to know.
 ///
-/// Values are numbered: first the inputs, then the result of each call in order. A chain of
-/// layers is the simplest network; several inputs and outputs and layers that are called more
-/// than once fit the same description.
+/// A chain of layers is the simplest network; several inputs and outputs and layers that are
+/// called more than once fit the same description.
 #[derive(Clone, Debug, Default)]
 pub struct Network {
     /// The model's name, the first part of every weight's path.
     pub name: String,
-    /// The layers, in the order in which they were added.
+    /// Whether it was put together from tensors; a chain of layers otherwise.
+    pub is_functional: bool,
+    /// The layers, in the order of Keras's `model.layers` (inputs apart).
     pub layers: Vec<LayerEntry>,
     /// What goes in.
     pub inputs: Vec<InputSpec>,
     /// The calls, each after those whose results it takes.
     pub calls: Vec<LayerCall>,
-    /// The numbers of the values that come out.
-    pub outputs: Vec<usize>,
+    /// What comes out.
+    pub outputs: Vec<Source>,
     /// All weights, in the order of Keras's `model.weights`.
     pub weights: Vec<WeightEntry>,
-    is_built: bool,
+    pub(super) is_built: bool,
 }
 
 /// A layer in its place in a model.
@@ -60,18 +57,44 @@ pub struct InputSpec {
     /// Its name.
     pub name: String,
     /// The shape of one row, without the batch axis.
-    pub shape: Shape,
+    pub shape: PartialShape,
+    /// The number of rows of each batch, where the model fixes it.
+    pub batch: Option<usize>,
+    /// The element type: `f32`, or `i32` for whole numbers.
+    pub dtype: DType,
+}
+
+impl InputSpec {
+    /// An input of `f32` rows of this shape, whose name the model makes.
+    pub fn new(shape: impl Into<PartialShape>) -> Self {
+        InputSpec { name: String::new(), shape: shape.into(), batch: None, dtype: DType::F32 }
+    }
+}
+
+/// Where a value comes from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Source {
+    /// An input, by its place in [`Network::inputs`].
+    Input(usize),
+    /// A result of a call.
+    Call {
+        /// The place of the call in [`Network::calls`].
+        call: usize,
+        /// Which of its results.
+        output: usize,
+    },
 }
 
 /// One application of a layer.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct LayerCall {
     /// The place of the layer in [`Network::layers`].
     pub layer: usize,
-    /// The numbers of the values it takes.
-    pub inputs: Vec<usize>,
-    /// The shape of one row of the result, without the batch axis.
-    pub shape: Shape,
+    /// What it is applied to.
+    pub arguments: Arguments<Source>,
+    /// The shape of one row of each result, without the batch axis; empty before the network
+    /// is built.
+    pub shapes: Vec<PartialShape>,
 }
 
 /// A weight in its place in a model.
@@ -90,6 +113,8 @@ pub struct WeightEntry {
 pub struct Forward<'g> {
     /// The outputs, in the model's order: `[batch, ..]` each.
     pub outputs: Vec<Node<'g>>,
+    /// For each output the steps that count, where a layer masks some: `bool`.
+    pub masks: Vec<Option<Node<'g>>>,
     /// Penalties from layers (scalars).
     pub losses: Vec<Node<'g>>,
     /// New values of weights that layers set themselves, by place in [`Network::weights`].
@@ -109,19 +134,50 @@ impl Network {
 
     /// Adds a layer at the end of a chain.
     pub fn push(&mut self, layer: Arc<dyn Layer>) {
-        let trainable = layer.options().trainable;
-        let name: Arc<str> = layer.options().name.as_deref().unwrap_or_default().into();
-        self.layers.push(LayerEntry { layer, name, trainable, weights: Vec::new() });
-        self.is_built = false;
-        self.name_layers();
+        let known = self.layers.iter().map(|entry| entry.layer.clone());
+        let layers: Vec<Arc<dyn Layer>> = known.chain([layer]).collect();
+        let trainable: Vec<bool> = self.layers.iter().map(|entry| entry.trainable).collect();
+        self.set_layers(layers);
+        for (entry, trainable) in self.layers.iter_mut().zip(trainable) {
+            entry.trainable = trainable;
+        }
     }
 
-    fn name_layers(&mut self) {
-        let layers =
-            self.layers.iter().map(|e| (e.layer.class_name(), e.layer.options().name.as_deref()));
-        for (entry, name) in names::unique(layers).iter().zip(&mut self.layers) {
-            name.name = entry.as_str().into();
+    /// Sets the layers, with names that are made for those that have none.
+    pub(super) fn set_layers(&mut self, layers: impl IntoIterator<Item = Arc<dyn Layer>>) {
+        let layers: Vec<Arc<dyn Layer>> = layers.into_iter().collect();
+        let given =
+            layers.iter().map(|layer| (layer.class_name(), layer.options().name.as_deref()));
+        let names = names::unique(given);
+        let entry = |(layer, name): (&Arc<dyn Layer>, String)| LayerEntry {
+            layer: layer.clone(),
+            name: name.into(),
+            trainable: layer.options().trainable,
+            weights: Vec::new(),
+        };
+        self.layers = layers.iter().zip(names).map(entry).collect();
+        self.is_built = false;
+    }
+
+    /// Sets the inputs, with names that are made for those that have none.
+    pub(super) fn set_inputs(&mut self, mut specs: Vec<InputSpec>) {
+        let given = specs.iter().map(|spec| {
+            ("InputLayer", Some(spec.name.as_str()).filter(|name| !name.is_empty()))
+        });
+        let names = names::unique(given.collect::<Vec<_>>().into_iter());
+        specs.iter_mut().zip(names).for_each(|(spec, name)| spec.name = name);
+        self.inputs = specs;
+        self.is_built = false;
+    }
+
+    /// Sets the name, also in the weights' paths.
+    pub(super) fn rename(&mut self, name: String) {
+        for entry in &mut self.weights {
+            if let Some((_, rest)) = entry.path.split_once('/') {
+                entry.path = format!("{name}/{rest}");
+            }
         }
+        self.name = name;
     }
 
     /// Checks all that is known before shapes are.
@@ -130,7 +186,7 @@ impl Network {
     /// A model without layers; a wrong setting of a layer; a name that is given twice. The
     /// message says which layer, and where it was made.
     pub fn check(&self) -> Result<()> {
-        if self.layers.is_empty() {
+        if self.layers.is_empty() && !self.is_functional {
             return Err(Error::new(
                 ErrorKind::State,
                 format!("the model `{}` is empty", self.name),
@@ -142,7 +198,8 @@ impl Network {
             let origin = entry.origin();
             entry.layer.options().check().map_err(|error| error.at(&origin))?;
             entry.layer.check().map_err(|error| error.at(&origin))?;
-            if let Some(first) = self.layers[..at].iter().find(|first| first.name == entry.name) {
+            let twice = |first: &&LayerEntry| first.name == entry.name;
+            if let Some(first) = self.layers[..at].iter().find(twice) {
                 return Err(Error::new(
                     ErrorKind::Argument,
                     format!("two layers are named `{}`, the first {}", entry.name, first.origin()),
@@ -151,7 +208,7 @@ impl Network {
                 .at(&origin)
                 .hint("leave `.name(..)` away to have one made"));
             }
-            if entry.layer.input_shape().is_some() {
+            if entry.layer.input_spec().is_some() {
                 return Err(Error::new(ErrorKind::State, "an InputLayer after other layers")
                     .expected("the input first")
                     .at(&origin));
@@ -160,164 +217,39 @@ impl Network {
         Ok(())
     }
 
-    /// Finds out shapes and weights of a chain whose input has rows of this shape.
-    ///
-    /// # Errors
-    /// As [`Network::check`]; a layer that cannot take what the one before it gives.
-    pub fn build_chain(&mut self, input: InputSpec) -> Result<()> {
-        self.check()?;
-        let graph = Graph::new();
-        let dims: Shape = std::iter::once(TRIAL_ROWS).chain(input.shape.iter().copied()).collect();
-        let mut x = graph.input(&input.name, dims, DType::F32);
-        let mut calls = Vec::new();
-        let mut weights: Vec<WeightEntry> = Vec::new();
-        for at in 0..self.layers.len() {
-            let origin = self.layers[at].origin();
-            let row = Shape::from(&x.shape()[1..]);
-            let wanted = self.layers[at].layer.weights(&row).map_err(|error| error.at(&origin))?;
-            let own = self.place_weights(at, wanted, &mut weights);
-            let nodes: Vec<Node<'_>> =
-                own.iter().map(|&place| trial_node(&graph, place, &weights[place])).collect();
-            self.layers[at].weights = own;
-            x = self.apply(at, x, &nodes, false, None, &mut Forward::nothing(), &origin)?;
-            graph.check().map_err(|error| error.at(&origin))?;
-            let shape = x.shape();
-            if shape.first() != Some(&TRIAL_ROWS) {
-                return Err(Error::new(
-                    ErrorKind::Shape,
-                    format!("{TRIAL_ROWS} rows went in and {shape} came out"),
-                )
-                .expected("the batch axis first, and kept")
-                .at(&origin));
-            }
-            let shape = Shape::from(&shape[1..]);
-            calls.push(LayerCall { layer: at, inputs: vec![at], shape });
-        }
-        self.outputs = vec![calls.len()];
-        self.inputs = vec![input];
-        self.calls = calls;
-        self.weights = weights;
-        self.is_built = true;
-        Ok(())
-    }
-
-    /// Gives a layer's weights their places: the trained ones first, as Keras does.
-    fn place_weights(
-        &self,
-        layer: usize,
-        wanted: Vec<Weight>,
-        weights: &mut Vec<WeightEntry>,
-    ) -> Vec<usize> {
-        let mut order: Vec<usize> = (0..wanted.len()).collect();
-        order.sort_by_key(|&at| !wanted[at].trainable);
-        let mut places = vec![0; wanted.len()];
-        for at in order {
-            let weight = wanted[at].clone();
-            let path = format!("{}/{}/{}", self.name, self.layers[layer].name, weight.name);
-            places[at] = weights.len();
-            weights.push(WeightEntry { path, layer, weight });
-        }
-        places
-    }
-
     /// Whether the optimizer moves a weight: it is a trained one of a layer that learns.
     pub fn is_trained(&self, place: usize) -> bool {
-        let entry = &self.weights[place];
-        entry.weight.trainable && self.layers[entry.layer].trainable
+        let WeightEntry { layer, weight, .. } = &self.weights[place];
+        weight.trainable && !weight.frozen && self.layers[*layer].trainable
     }
 
     /// The shape of one row of each output, without the batch axis.
-    pub fn output_shapes(&self) -> Vec<&Shape> {
-        let shape = |&value: &usize| match value.checked_sub(self.inputs.len()) {
-            None => &self.inputs[value].shape,
-            Some(call) => &self.calls[call].shape,
-        };
-        self.outputs.iter().map(shape).collect()
+    pub fn output_shapes(&self) -> Vec<&PartialShape> {
+        self.outputs.iter().map(|&output| self.shape_of(output)).collect()
+    }
+
+    /// The shape of one row of a value.
+    pub fn shape_of(&self, source: Source) -> &PartialShape {
+        match source {
+            Source::Input(input) => &self.inputs[input].shape,
+            Source::Call { call, output } => &self.calls[call].shapes[output],
+        }
     }
 
     /// The layer whose result is output `index`, if it is not an input.
     pub fn output_layer(&self, index: usize) -> Option<&LayerEntry> {
-        let call = self.outputs.get(index)?.checked_sub(self.inputs.len())?;
-        Some(&self.layers[self.calls.get(call)?.layer])
-    }
-
-    /// Builds the network into a graph.
-    ///
-    /// `inputs` are `[batch, ..]` each, `weights` in the order of [`Network::weights`]; `key`
-    /// is the random key of the step, needed when `training`.
-    ///
-    /// # Errors
-    /// An input that a layer cannot take, with the layer's name and place.
-    pub fn forward<'g>(
-        &self,
-        inputs: &[Node<'g>],
-        weights: &[Node<'g>],
-        training: bool,
-        key: Option<Node<'g>>,
-    ) -> Result<Forward<'g>> {
-        let mut values = inputs.to_vec();
-        let mut forward = Forward::nothing();
-        for call in &self.calls {
-            let entry = &self.layers[call.layer];
-            let own: Vec<Node<'g>> = entry.weights.iter().map(|&place| weights[place]).collect();
-            let [input] = call.inputs.as_slice() else {
-                return Err(Error::new(
-                    ErrorKind::Unsupported,
-                    format!(
-                        "a {} layer was given {} inputs",
-                        entry.layer.class_name(),
-                        call.inputs.len()
-                    ),
-                )
-                .expected("one input")
-                .at(&entry.origin()));
-            };
-            let x = values[*input];
-            let origin = entry.origin();
-            let y = self.apply(call.layer, x, &own, training, key, &mut forward, &origin)?;
-            values.push(y);
+        match self.outputs.get(index)? {
+            Source::Input(_) => None,
+            Source::Call { call, .. } => Some(&self.layers[self.calls[*call].layer]),
         }
-        forward.outputs = self.outputs.iter().map(|&value| values[value]).collect();
-        Ok(forward)
     }
 
-    #[allow(clippy::too_many_arguments)]
-    fn apply<'g>(
-        &self,
-        layer: usize,
-        x: Node<'g>,
-        own: &[Node<'g>],
-        training: bool,
-        key: Option<Node<'g>>,
-        forward: &mut Forward<'g>,
-        origin: &Origin,
-    ) -> Result<Node<'g>> {
-        let entry = &self.layers[layer];
-        let (losses, updates) = (RefCell::default(), RefCell::default());
-        let call = Call { weights: own, training, key, losses: &losses, updates: &updates };
-        let y = x.graph().scope(origin.clone(), || {
-            let y = entry.layer.call(x, &call)?;
-            if let Some(regularizer) = &entry.layer.options().activity_regularizer {
-                // Per row, so that it counts the same for any batch size.
-                let rows = y.shape().first().copied().unwrap_or(1).max(1);
-                losses.borrow_mut().push(regularizer.resolve()?.penalty(y) / rows as f32);
-            }
-            Ok(y)
-        });
-        forward.losses.extend(losses.into_inner());
-        let place = |(own, node): (usize, Node<'g>)| (entry.weights[own], node);
-        forward.updates.extend(updates.into_inner().into_iter().map(place));
-        y.map_err(|error: Error| error.at(origin))
+    /// The names of the outputs: of the layers that make them.
+    pub fn output_names(&self) -> Vec<String> {
+        let name = |output: &Source| match *output {
+            Source::Input(input) => self.inputs[input].name.clone(),
+            Source::Call { call, .. } => self.layers[self.calls[call].layer].name.to_string(),
+        };
+        self.outputs.iter().map(name).collect()
     }
-}
-
-impl Forward<'_> {
-    fn nothing() -> Self {
-        Forward { outputs: Vec::new(), losses: Vec::new(), updates: Vec::new() }
-    }
-}
-
-fn trial_node<'g>(graph: &'g Graph, place: usize, entry: &WeightEntry) -> Node<'g> {
-    let weight = &entry.weight;
-    graph.state(StateId(place as u32), &entry.path, &weight.shape, weight.dtype())
 }

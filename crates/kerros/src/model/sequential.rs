@@ -3,10 +3,9 @@
 use std::ops::{Deref, DerefMut};
 use std::sync::Arc;
 
-use kerros_core::Shape;
 use kerros_plan::Device;
 
-use super::{InputSpec, IntoLayer, Model};
+use super::{InputSpec, IntoLayer, Model, PartialShape};
 
 /// A model in which each layer takes what the one before it gives.
 ///
@@ -41,11 +40,11 @@ impl Sequential {
         self
     }
 
-    /// Sets the shape of one row of the input, without the batch axis. Without it the model
-    /// is built from the data of the first `fit`.
-    pub fn input(mut self, shape: impl Into<Shape>) -> Self {
-        let spec = InputSpec { name: "input_layer".into(), shape: shape.into() };
-        self.model.network.inputs = vec![spec];
+    /// Sets the shape of one row of the input, without the batch axis; `None` for axes of any
+    /// length (`[None, Some(8)]`). Without it the model is built from the data of the first
+    /// `fit`.
+    pub fn input(mut self, shape: impl Into<PartialShape>) -> Self {
+        self.model.network.set_inputs(vec![InputSpec::new(shape)]);
         self
     }
 
@@ -60,10 +59,9 @@ impl Sequential {
     pub fn push(&mut self, layer: impl IntoLayer) {
         let layer = layer.into_layer();
         let is_first = self.model.network.layers.is_empty();
-        match layer.input_shape() {
-            Some(shape) if is_first && self.model.network.inputs.is_empty() => {
-                let name = layer.options().name.clone().unwrap_or("input_layer".into());
-                self.model.network.inputs = vec![InputSpec { name, shape: shape.clone() }];
+        match layer.input_spec() {
+            Some(spec) if is_first && self.model.network.inputs.is_empty() => {
+                self.model.network.set_inputs(vec![spec]);
             }
             _ => {
                 self.model.network.push(layer);

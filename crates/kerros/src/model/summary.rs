@@ -2,7 +2,7 @@
 
 use kerros_core::{DType, Result, Shape};
 
-use super::Model;
+use super::{Model, PartialShape};
 
 /// Widths of the three columns, as Keras lays them out in 88 characters less the terminal's.
 const WIDTHS: [usize; 3] = [33, 24, 15];
@@ -21,8 +21,8 @@ impl Model {
         for (at, entry) in network.layers.iter().enumerate() {
             let call = network.calls.iter().find(|call| call.layer == at);
             let shape = call.filter(|_| network.is_built()).map_or("?".into(), |call| {
-                let dims: Vec<String> = call.shape.iter().map(usize::to_string).collect();
-                format!("({})", [&["None".to_string()], dims.as_slice()].concat().join(", "))
+                let shapes: Vec<String> = call.shapes.iter().map(with_batch).collect();
+                shapes.join(", ")
             });
             let own = entry.weights.iter().filter_map(|&place| network.weights.get(place));
             let count: usize = own.map(|weight| weight.weight.shape.num_elements()).sum();
@@ -72,7 +72,7 @@ impl Model {
     /// A model whose input is given but whose layers do not fit it.
     pub fn print_summary(&mut self) -> Result<()> {
         if !self.network.inputs.is_empty() {
-            self.build_with(None)?;
+            self.build_with(&[])?;
         }
         println!("{}", self.summary());
         Ok(())
@@ -120,6 +120,14 @@ fn grouped(number: usize) -> String {
         text.push(digit);
     }
     text
+}
+
+/// A shape with the batch axis, as Keras prints it.
+fn with_batch(shape: &PartialShape) -> String {
+    let dim = |dim: &Option<usize>| dim.map_or("None".into(), |dim: usize| dim.to_string());
+    let dims: Vec<String> =
+        std::iter::once("None".to_string()).chain(shape.dims().iter().map(dim)).collect();
+    format!("({})", dims.join(", "))
 }
 
 fn line(left: char, middle: char, right: char, fill: char) -> String {

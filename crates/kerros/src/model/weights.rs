@@ -20,7 +20,7 @@ impl Model {
     /// # Errors
     /// [`ErrorKind::Shape`] when a weight is missing or has another shape; nothing is set then.
     pub fn set_weights(&mut self, values: &[Tensor]) -> Result<()> {
-        self.build_with(None)?;
+        self.build_with(&[])?;
         let entries = &self.network.weights;
         if values.len() != entries.len() {
             return Err(Error::new(
@@ -66,7 +66,7 @@ impl Model {
     /// # Errors
     /// As [`Model::get_weights`]; [`ErrorKind::UnknownName`] with the paths there are.
     pub fn weight(&mut self, path: &str) -> Result<Tensor> {
-        self.build_with(None)?;
+        self.build_with(&[])?;
         let at = self.network.weights.iter().position(|entry| entry.path == path);
         let Some(at) = at else {
             let paths: Vec<&str> =
@@ -83,7 +83,7 @@ impl Model {
     /// # Errors
     /// As [`Model::get_weights`].
     pub fn count_params(&mut self) -> Result<usize> {
-        self.build_with(None)?;
+        self.build_with(&[])?;
         let shapes = self.network.weights.iter().map(|entry| &entry.weight.shape);
         Ok(shapes.map(Shape::num_elements).sum())
     }

@@ -1,11 +1,10 @@
 //! A model as Keras's config: `config.json`, `to_json`.
 
-use kerros_core::Shape;
 use serde_json::{Value, json};
 
-use super::{activation_layers, compile_config};
-use crate::layers::{self, InputLayer, options::dtype_policy};
-use crate::model::{LayerEntry, Network};
+use super::{activation_layers, compile_config, functional};
+use crate::layers::{self, InputLayer, Layer, options::dtype_policy};
+use crate::model::{LayerEntry, Network, Source};
 use crate::object::{Config, Described};
 use crate::trainer::Compiled;
 
@@ -23,27 +22,18 @@ pub(super) fn model(
     learning_rate: Option<f32>,
     warnings: &mut Vec<String>,
 ) -> Value {
-    let input = network.inputs.first();
-    let mut layers = Vec::new();
-    if let Some(input) = input {
-        let layer = InputLayer::new(&input.shape).name(&input.name);
-        layers.push(serialized(layers::REGISTRY.module.into(), "InputLayer", layer.config()));
-    }
-    for (at, entry) in network.layers.iter().enumerate() {
-        layers.push(layer(network, at, entry, warnings));
-    }
-    let mut config = Config::new();
-    config.insert("name".into(), json!(network.name));
-    config.insert("trainable".into(), json!(true));
-    config.insert("dtype".into(), dtype_policy());
-    config.insert("layers".into(), Value::Array(layers));
-    let build_shape = input.map(|input| with_batch_axis(&input.shape));
-    if let Some(shape) = &build_shape {
-        config.insert("build_input_shape".into(), shape.clone());
-    }
-    let mut model = serialized("keras".into(), "Sequential", config);
-    if let Some(shape) = build_shape {
-        model["build_config"] = json!({"input_shape": shape});
+    let mut model = match network.is_functional {
+        true => {
+            let module = "keras.src.models.functional";
+            let mut model = serialized(module.into(), "Functional", config(network, true, warnings));
+            model["registered_name"] = json!("Functional");
+            model["build_config"] = json!({"input_shape": null});
+            model
+        }
+        false => serialized("keras".into(), "Sequential", config(network, true, warnings)),
+    };
+    if let Some(input) = network.inputs.first().filter(|_| !network.is_functional) {
+        model["build_config"] = json!({"input_shape": input.shape.with_batch_axis(input.batch)});
     }
     model["compile_config"] = match compiled {
         Some(compiled) => compile_config::write(compiled, learning_rate, warnings),
@@ -52,12 +42,53 @@ pub(super) fn model(
     model
 }
 
+/// The config of a model: layers, and how values flow.
+pub(super) fn config(network: &Network, trainable: bool, warnings: &mut Vec<String>) -> Config {
+    let mut layers = Vec::new();
+    for input in &network.inputs {
+        let layer = InputLayer::of(input);
+        let mut value = serialized(layer.module().into(), "InputLayer", layer.config());
+        if network.is_functional {
+            value["name"] = json!(input.name);
+            value["inbound_nodes"] = json!([]);
+        }
+        layers.push(value);
+    }
+    for (at, entry) in network.layers.iter().enumerate() {
+        let mut value = layer(network, at, entry, warnings);
+        if network.is_functional {
+            value["name"] = json!(&*entry.name);
+            value["inbound_nodes"] = functional::inbound_nodes(network, at);
+        }
+        layers.push(value);
+    }
+    let mut config = Config::new();
+    config.insert("name".into(), json!(network.name));
+    config.insert("trainable".into(), json!(trainable));
+    if network.is_functional {
+        config.insert("layers".into(), Value::Array(layers));
+        let inputs = (0..network.inputs.len()).map(Source::Input);
+        config.insert("input_layers".into(), functional::write_ends(network, inputs));
+        let outputs = network.outputs.iter().copied();
+        config.insert("output_layers".into(), functional::write_ends(network, outputs));
+        return config;
+    }
+    config.insert("dtype".into(), dtype_policy());
+    config.insert("layers".into(), Value::Array(layers));
+    if let Some(input) = network.inputs.first() {
+        config.insert("build_input_shape".into(), input.shape.with_batch_axis(input.batch));
+    }
+    config
+}
+
 fn layer(network: &Network, at: usize, entry: &LayerEntry, warnings: &mut Vec<String>) -> Value {
     let class = entry.layer.class_name();
     let mut config = entry.layer.config();
     // What the model made of the options: a name of its own, frozen or not.
     config.insert("name".into(), json!(&*entry.name));
-    config.insert("trainable".into(), json!(entry.trainable));
+    if !entry.layer.is_operation() {
+        config.insert("trainable".into(), json!(entry.trainable));
+    }
     if let Some(activation) = activation_layers::write(&mut config) {
         warnings.push(format!(
             "layer `{}`: Keras cannot read the activation `{activation}` as it is here",
@@ -65,19 +96,21 @@ fn layer(network: &Network, at: usize, entry: &LayerEntry, warnings: &mut Vec<St
         ));
     }
     let is_known = layers::REGISTRY.find(class).is_ok();
-    let module = if is_known { json!(layers::REGISTRY.module) } else { Value::Null };
+    let module = if is_known { json!(entry.layer.module()) } else { Value::Null };
     let mut layer = serialized(module, class, config);
-    if !is_known {
+    if !is_known || entry.layer.is_operation() || entry.layer.is_model() {
         layer["registered_name"] = json!(class);
     }
     let call = network.calls.iter().find(|call| call.layer == at);
-    let input = call.and_then(|call| call.inputs.first());
-    if let Some(&input) = input.filter(|_| !BUILT_WHEN_MADE.contains(&class)) {
-        let shape = match input.checked_sub(network.inputs.len()) {
-            None => &network.inputs[input].shape,
-            Some(earlier) => &network.calls[earlier].shape,
-        };
-        layer["build_config"] = json!({"input_shape": with_batch_axis(shape)});
+    let sources = call.map_or(Vec::new(), |call| call.arguments.tensors());
+    // Layers of several inputs are built by the call that Keras makes anyway.
+    if let [&source] = sources.as_slice()
+        && !BUILT_WHEN_MADE.contains(&class)
+        && !entry.layer.is_operation()
+        && network.is_built()
+    {
+        let shape = network.shape_of(source).with_batch_axis(None);
+        layer["build_config"] = json!({"input_shape": shape});
     }
     layer
 }
@@ -89,9 +122,4 @@ fn serialized(module: Value, class_name: &str, config: Config) -> Value {
         "config": config,
         "registered_name": null,
     })
-}
-
-/// The shape of a row with the batch axis before it, whose length is not fixed.
-fn with_batch_axis(row: &Shape) -> Value {
-    std::iter::once(Value::Null).chain(row.iter().map(|&dim| json!(dim))).collect()
 }

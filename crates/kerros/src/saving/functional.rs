@@ -1,80 +1,283 @@
-//! Functional models that are a chain of layers: what `Sequential` is too.
+//! Functional models of Keras: which layer takes what, in both directions.
 
-use kerros_core::{Error, ErrorKind};
-use serde_json::Value;
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use kerros_core::{Error, ErrorKind, Result};
+use serde_json::{Map, Value, json};
 
 use super::problems::Problems;
+use crate::layers::Layer;
+use crate::model::{Argument, Arguments, KerasTensor, LayerCall, Network, Source};
 use crate::object::Config;
 
-/// The layers of a functional model in the order in which values flow, the input first.
+/// A layer of a file, its calls still to be made.
+struct Pending<'a> {
+    layer: Arc<dyn Layer>,
+    calls: Vec<&'a Value>,
+    /// The tensors of the calls made so far.
+    made: Vec<KerasTensor>,
+}
+
+/// The network that a functional config describes, unbuilt; none when something is wrong, which
+/// `problems` then says.
 ///
-/// Notes in `problems` what makes the model more than a chain: several inputs or outputs,
-/// layers that are called more than once or on several values. The layers come back as they
-/// are then, so that what else is wrong with them is found too.
-pub(super) fn chain(config: &Config, layers: &[Value], problems: &mut Problems) -> Vec<Value> {
-    let mut refuse = |what: String| {
-        let error = Error::new(ErrorKind::Unsupported, what)
-            .expected("one input, one output, and layers that each take what the one before gives");
+/// `layers` are the layers of the config, in its order, with their serialized forms.
+pub(super) fn network(
+    config: &Config,
+    layers: Vec<(Arc<dyn Layer>, &Value)>,
+    problems: &mut Problems,
+) -> Option<Network> {
+    let refuse = |problems: &mut Problems, what: String, expected: &str| {
+        let error = Error::new(ErrorKind::Format, what).expected(expected);
         problems.note("functional model", &error);
     };
-    for (key, what) in [("input_layers", "inputs"), ("output_layers", "outputs")] {
-        let names = ends(config.get(key));
-        if names.len() != 1 {
-            let names: Vec<String> = names.iter().map(|name| format!("`{name}`")).collect();
-            refuse(format!("{} {what}: {}", names.len(), names.join(", ")));
+    let mut names: HashMap<&str, usize> = HashMap::new();
+    let mut pending: Vec<Pending<'_>> = Vec::new();
+    for (at, (layer, value)) in layers.into_iter().enumerate() {
+        let inner = value.get("config").and_then(|config| config.get("name"));
+        let name = value.get("name").or(inner).and_then(Value::as_str).unwrap_or_default();
+        if names.insert(name, at).is_some() {
+            refuse(problems, format!("two layers are named `{name}`"), "a name for each layer");
+            return None;
+        }
+        let calls = value.get("inbound_nodes").and_then(Value::as_array);
+        let calls = calls.map_or(Vec::new(), |calls| calls.iter().collect());
+        let made = match layer.input_spec() {
+            Some(spec) => vec![KerasTensor::of_input(spec)],
+            None => Vec::new(),
+        };
+        pending.push(Pending { layer, calls, made });
+    }
+    // As Keras does: again and again through all layers, until every call has what it takes.
+    loop {
+        let (mut progress, mut missing) = (false, None);
+        for at in 0..pending.len() {
+            let done = pending[at].made.len();
+            if pending[at].layer.input_spec().is_some() {
+                continue;
+            }
+            for call in done..pending[at].calls.len() {
+                let node = pending[at].calls[call];
+                let arguments = match read_call(node, &names, &pending) {
+                    Ok(Some(arguments)) => arguments,
+                    Ok(None) => {
+                        missing = Some(at);
+                        break;
+                    }
+                    Err(error) => {
+                        problems.note("functional model", &error);
+                        return None;
+                    }
+                };
+                let tensor = KerasTensor::of(pending[at].layer.clone(), arguments);
+                pending[at].made.push(tensor);
+                progress = true;
+            }
+        }
+        match (missing, progress) {
+            (None, _) => break,
+            (Some(at), false) => {
+                let name = names.iter().find(|(_, place)| **place == at).map_or("", |(n, _)| n);
+                let what = format!("layer `{name}` takes what is never made");
+                refuse(problems, what, "a graph without cycles or loose ends");
+                return None;
+            }
+            _ => {}
         }
     }
-    let mut before: Option<&str> = None;
-    for layer in layers {
-        let name = layer.get("name").and_then(Value::as_str).unwrap_or_default();
-        let calls = layer.get("inbound_nodes").and_then(Value::as_array);
-        let calls = calls.map_or(&[][..], Vec::as_slice);
-        match (before, calls) {
-            (None, []) => {}
-            (Some(before), [call]) => {
-                if source(call) != Some(before) {
-                    refuse(format!("layer `{name}` does not take what `{before}` gives, alone"));
-                }
-                if let Some(argument) = given_argument(call) {
-                    refuse(format!("layer `{name}` is called with `{argument}`"));
+    let ends = |key: &str, problems: &mut Problems| -> Option<Vec<KerasTensor>> {
+        let mut found = Vec::new();
+        for end in ends(config.get(key)) {
+            let tensor = history(end).and_then(|history| tensor_of(history, &names, &pending));
+            match tensor {
+                Some(tensor) => found.push(tensor),
+                None => {
+                    refuse(problems, format!("`{key}` names {end}"), "a tensor of the model");
+                    return None;
                 }
             }
-            (_, calls) => refuse(format!("layer `{name}` is called {} times", calls.len())),
         }
-        before = Some(name);
-    }
-    if let [output] = ends(config.get("output_layers")).as_slice()
-        && before != Some(output)
-    {
-        refuse(format!("the output is that of `{output}`, which is not the last layer"));
-    }
-    layers.to_vec()
-}
-
-/// The layer names of `["output", 0, 0]` or of a list of such triples.
-fn ends(value: Option<&Value>) -> Vec<&str> {
-    let Some(list) = value.and_then(Value::as_array) else { return Vec::new() };
-    match list.first().and_then(Value::as_str) {
-        Some(name) => vec![name],
-        None => list.iter().filter_map(|end| end.get(0)?.as_str()).collect(),
-    }
-}
-
-/// The layer whose result is the only value that goes into a call.
-fn source(call: &Value) -> Option<&str> {
-    let [tensor] = call.get("args")?.as_array()?.as_slice() else { return None };
-    let history = tensor.get("config")?.get("keras_history")?.as_array()?;
-    let [name, node, index] = history.as_slice() else { return None };
-    (node == 0 && index == 0).then_some(name.as_str()?)
-}
-
-/// An argument of a call that makes it another than the layer's own.
-fn given_argument(call: &Value) -> Option<&str> {
-    let arguments = call.get("kwargs")?.as_object()?;
-    let changes = |(key, value): (&String, &Value)| match key.as_str() {
-        // What Keras writes when the user gave nothing.
-        "training" => value != &Value::Bool(false) && !value.is_null(),
-        _ => !value.is_null(),
+        Some(found)
     };
-    arguments.iter().find(|&entry| changes(entry)).map(|(key, _)| key.as_str())
+    let inputs = ends("input_layers", problems)?;
+    let outputs = ends("output_layers", problems)?;
+    problems.keep("functional model", Network::functional("functional", &inputs, &outputs))
+}
+
+/// The `[layer, call, output]` triples of a single one, a list, or a dictionary.
+fn ends(value: Option<&Value>) -> Vec<&Value> {
+    match value {
+        Some(one) if history(one).is_some() => vec![one],
+        Some(Value::Array(list)) => list.iter().flat_map(|end| ends(Some(end))).collect(),
+        Some(Value::Object(entries)) => match entries.get("items") {
+            Some(items) => ends(Some(items)),
+            None => entries.values().flat_map(|end| ends(Some(end))).collect(),
+        },
+        _ => Vec::new(),
+    }
+}
+
+/// `[layer, call, output]`.
+fn history(value: &Value) -> Option<(&str, usize, usize)> {
+    match value.as_array()?.as_slice() {
+        [name, call, output] => {
+            let number = |value: &Value| value.as_u64().map(|number| number as usize);
+            Some((name.as_str()?, number(call)?, number(output)?))
+        }
+        _ => None,
+    }
+}
+
+/// The tensor of a history, once it is made. Calls of a model that is used as a layer count
+/// from 1 in Keras: its own making is call 0.
+fn tensor_of(
+    (name, call, output): (&str, usize, usize),
+    names: &HashMap<&str, usize>,
+    pending: &[Pending<'_>],
+) -> Option<KerasTensor> {
+    let maker = &pending[*names.get(name)?];
+    let is_model = maker.layer.is_model() && maker.made.len() <= call;
+    let call = if is_model { call.checked_sub(1)? } else { call };
+    maker.made.get(call).map(|tensor| tensor.output(output))
+}
+
+/// The arguments of a call; none while some of its tensors are not made.
+///
+/// # Errors
+/// A tensor of a layer that there is not.
+fn read_call(
+    node: &Value,
+    names: &HashMap<&str, usize>,
+    pending: &[Pending<'_>],
+) -> Result<Option<Arguments<KerasTensor>>> {
+    let bad = |what: String| {
+        Error::new(ErrorKind::Format, what).expected("`args` and `kwargs`, as Keras 3 writes them")
+    };
+    let node = node.as_object().ok_or_else(|| bad(format!("the call {node}")))?;
+    let mut is_whole = true;
+    let mut tensor = |value: &Value| -> Result<Option<KerasTensor>> {
+        let history = value.get("config").and_then(|config| config.get("keras_history"));
+        let found = history.and_then(self::history);
+        let found = found.ok_or_else(|| bad(format!("the tensor {value}")))?;
+        if !names.contains_key(found.0) {
+            return Err(bad(format!("a tensor of the layer `{}`, which is not there", found.0)));
+        }
+        let made = tensor_of(found, names, pending);
+        is_whole &= made.is_some();
+        Ok(made)
+    };
+    let mut arguments = Arguments::default();
+    for value in node.get("args").and_then(Value::as_array).into_iter().flatten() {
+        arguments.positional.extend(argument(value, &mut tensor)?);
+    }
+    for (name, value) in node.get("kwargs").and_then(Value::as_object).into_iter().flatten() {
+        // Whether a step trains is the model's to say: Keras overrides what is written here.
+        if value.is_null() || name == "training" {
+            continue;
+        }
+        if let Some(value) = argument(value, &mut tensor)? {
+            arguments.keyword.push((name.clone(), value));
+        }
+    }
+    Ok(is_whole.then_some(arguments))
+}
+
+/// One argument; none for a tensor that is not made.
+fn argument(
+    value: &Value,
+    tensor: &mut impl FnMut(&Value) -> Result<Option<KerasTensor>>,
+) -> Result<Option<Argument<KerasTensor>>> {
+    let class = super::objects::class_name(value);
+    if class == Some("__keras_tensor__") {
+        return Ok(tensor(value)?.map(Argument::Tensor));
+    }
+    let items = match value {
+        Value::Array(items) => items,
+        value if class == Some("__tuple__") => {
+            match value.get("items").or_else(|| value.get("config")?.get("items")) {
+                Some(Value::Array(items)) => items,
+                _ => return Ok(Some(Argument::Value(value.clone()))),
+            }
+        }
+        value => return Ok(Some(Argument::Value(value.clone()))),
+    };
+    if !holds_tensor(value) {
+        return Ok(Some(Argument::Value(Value::Array(items.clone()))));
+    }
+    let mut list = Vec::new();
+    for item in items {
+        list.extend(argument(item, tensor)?);
+    }
+    Ok(Some(Argument::List(list)))
+}
+
+fn holds_tensor(value: &Value) -> bool {
+    match value {
+        Value::Array(items) => items.iter().any(holds_tensor),
+        Value::Object(entries) => {
+            super::objects::class_name(value) == Some("__keras_tensor__")
+                || entries.values().any(holds_tensor)
+        }
+        _ => false,
+    }
+}
+
+/// The calls of a layer, as Keras writes them: `inbound_nodes`.
+pub(super) fn inbound_nodes(network: &Network, layer: usize) -> Value {
+    let calls = network.calls.iter().filter(|call| call.layer == layer);
+    calls.map(|call| write_call(network, call)).collect()
+}
+
+fn write_call(network: &Network, call: &LayerCall) -> Value {
+    let keyword = call.arguments.keyword.iter();
+    let keyword: Map<String, Value> =
+        keyword.map(|(name, value)| (name.clone(), write_argument(network, value))).collect();
+    let positional = call.arguments.positional.iter();
+    let positional: Vec<Value> = positional.map(|value| write_argument(network, value)).collect();
+    json!({"args": positional, "kwargs": keyword})
+}
+
+fn write_argument(network: &Network, argument: &Argument<Source>) -> Value {
+    match argument {
+        Argument::Value(value) => value.clone(),
+        Argument::List(items) => items.iter().map(|item| write_argument(network, item)).collect(),
+        &Argument::Tensor(source) => {
+            let dtype = match source {
+                Source::Input(input) => network.inputs[input].dtype.to_string(),
+                Source::Call { .. } => "float32".into(),
+            };
+            json!({
+                "class_name": "__keras_tensor__",
+                "config": {
+                    "shape": network.shape_of(source).with_batch_axis(None),
+                    "dtype": dtype,
+                    "keras_history": write_history(network, source),
+                },
+            })
+        }
+    }
+}
+
+/// `[layer, call, output]`.
+pub(super) fn write_history(network: &Network, source: Source) -> Value {
+    match source {
+        Source::Input(input) => json!([network.inputs[input].name, 0, 0]),
+        Source::Call { call, output } => {
+            let entry = &network.layers[network.calls[call].layer];
+            let same = |other: &&LayerCall| other.layer == network.calls[call].layer;
+            let earlier = network.calls[..call].iter().filter(same).count();
+            let first = usize::from(entry.layer.is_model());
+            json!([&*entry.name, first + earlier, output])
+        }
+    }
+}
+
+/// The inputs or outputs: one triple, or a list of them.
+pub(super) fn write_ends(network: &Network, sources: impl Iterator<Item = Source>) -> Value {
+    let mut ends: Vec<Value> = sources.map(|source| write_history(network, source)).collect();
+    match ends.len() {
+        1 => ends.remove(0),
+        _ => Value::Array(ends),
+    }
 }

@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 
 use super::archive::{Archive, Attribute, Group, WeightTree};
 use super::objects::class_name;
-use super::weights::{OPTIMIZER, layer_groups};
+use super::weights::{OPTIMIZER, groups_of};
 
 /// The content of a `.keras` file with what this tree holds.
 ///
@@ -28,10 +28,10 @@ pub(super) fn archive(tree: &WeightTree) -> Result<Archive> {
         .filter_map(|layer| Some((class_name(layer)?, layer["config"]["name"].as_str()?)))
         .filter(|(class, _)| *class != "InputLayer")
         .collect();
-    let groups = layer_groups(named.iter().map(|(class, _)| *class));
+    let groups = groups_of(named.iter().map(|(class, _)| (*class, false)));
     for ((_, name), path) in named.iter().zip(groups) {
         let found = named_weights(tree, &format!("model_weights/{name}"))?;
-        let group = weights.group_mut(&path);
+        let group = weights.group_mut(&format!("{path}/vars"));
         group.set_text("name", *name);
         found.into_iter().for_each(|value| group.push(value));
     }

@@ -4,7 +4,7 @@ use std::fmt;
 use std::path::Path;
 use std::sync::Arc;
 
-use kerros_core::{Error, ErrorKind, Result};
+use kerros_core::{Error, ErrorKind, Result, Tensor};
 use kerros_plan::Device;
 use serde_json::Value;
 
@@ -12,8 +12,8 @@ use super::archive::{Archive, WeightTree};
 use super::metadata::{self, Resume};
 use super::rebuild::{self, Plan};
 use super::weights::{self, OptimizerState};
-use super::{FileKind, legacy_h5, trial};
-use crate::model::{Model, Sequential};
+use super::{FileKind, legacy_h5};
+use crate::model::Model;
 
 /// How to load a model.
 ///
@@ -58,7 +58,7 @@ impl Load {
     /// have, each by name; [`ErrorKind::Shape`] with the layer and both shapes where weights do
     /// not fit.
     #[track_caller]
-    pub fn model(&self, path: impl AsRef<Path>) -> Result<Sequential> {
+    pub fn model(&self, path: impl AsRef<Path>) -> Result<Model> {
         let path = path.as_ref();
         let loaded = match read(path) {
             Ok(archive) => self.archive(&archive),
@@ -75,14 +75,12 @@ impl Load {
     /// # Errors
     /// As [`Load::model`].
     #[track_caller]
-    pub fn archive(&self, archive: &Archive) -> Result<Sequential> {
-        let plan = rebuild::plan(&archive.config, self.compile)?;
-        trial::check(&plan.layers, &archive.weights)?;
+    pub fn archive(&self, archive: &Archive) -> Result<Model> {
+        let mut plan = rebuild::plan(&archive.config, self.compile)?;
         let resume = metadata::read(&archive.metadata).filter(|_| plan.compile.is_some());
-        let mut model = assemble(plan, resume, self.device.clone())?;
-        if model.network.inputs.is_empty() {
+        if plan.network.inputs.is_empty() {
             return match archive.weights.num_datasets() {
-                0 => Ok(model),
+                0 => assemble(plan, None, resume, self.device.clone()),
                 count => Err(Error::new(
                     ErrorKind::Format,
                     format!("{count} weights of a model whose input shape the file does not tell"),
@@ -90,8 +88,11 @@ impl Load {
                 .expected("an `InputLayer` in the config")),
             };
         }
-        let values = weights::read(&model, &archive.weights)?;
-        model.set_weights(&values)?;
+        // Building finds shapes alone: nothing is allocated before the file's weights are
+        // known to fit, so that a config asking for a huge model costs no more than the file.
+        plan.network.build()?;
+        let values = weights::read(&plan.network, &archive.weights)?;
+        let mut model = assemble(plan, Some(values), resume, self.device.clone())?;
         if model.is_compiled() {
             restore_optimizer(&mut model, &archive.weights)?;
         }
@@ -104,8 +105,8 @@ impl Load {
 
     /// Builds the model of a config alone: its weights start anew.
     #[track_caller]
-    pub(super) fn config(&self, config: &Value) -> Result<Sequential> {
-        assemble(rebuild::plan(config, self.compile)?, None, self.device.clone())
+    pub(super) fn config(&self, config: &Value) -> Result<Model> {
+        assemble(rebuild::plan(config, self.compile)?, None, None, self.device.clone())
     }
 }
 
@@ -124,25 +125,26 @@ fn read(path: &Path) -> Result<Archive> {
     }
 }
 
-/// The model of a plan: built when its input is known, compiled when the plan says how.
+/// The model of a plan: built when its input is known, with these weights or its initial ones;
+/// compiled when the plan says how.
 fn assemble(
     plan: Plan,
+    values: Option<Vec<Tensor>>,
     resume: Option<Resume>,
     device: Option<Arc<dyn Device>>,
-) -> Result<Sequential> {
-    let mut model = Sequential::new().name(plan.name);
+) -> Result<Model> {
+    let mut model = Model::new(&plan.network.name);
+    model.network = plan.network;
     if let Some(device) = device {
-        model = model.device(device);
+        model.device = device;
     }
     if let Some(resume) = resume {
-        model = model.seed(resume.seed);
+        model.seed = Some(resume.seed);
     }
-    plan.layers.into_iter().for_each(|layer| model.push(layer));
-    if !plan.trainable {
-        model.network.layers.iter_mut().for_each(|entry| entry.trainable = false);
-    }
-    if !model.network.inputs.is_empty() {
-        model.build_with(None)?;
+    match values {
+        Some(values) => model.new_states(&values)?,
+        None if model.network.inputs.is_empty() => {}
+        None => model.build_with(&[])?,
     }
     if let Some(compile) = plan.compile {
         model.compile_with(compile)?;
@@ -182,13 +184,13 @@ impl Model {
     /// [`ErrorKind::Argument`] for a file with another ending; as [`Archive::read`].
     pub fn load_weights(&mut self, path: impl AsRef<Path>) -> Result<()> {
         let path = path.as_ref();
-        self.build_with(None)?;
+        self.build_with(&[])?;
         let place = |error: Error| error.context(format!("loading `{}`", path.display()));
         let tree = match FileKind::of(path)? {
             FileKind::Weights => WeightTree::read_h5(path)?,
             _ => read(path)?.weights,
         };
-        let values = weights::read(self, &tree).map_err(place)?;
+        let values = weights::read(&self.network, &tree).map_err(place)?;
         if !self.is_compiled() {
             return self.set_weights(&values).map_err(place);
         }

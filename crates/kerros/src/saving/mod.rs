@@ -6,12 +6,12 @@
 //! arguments that Kerros does not have are reported all at once; nothing half-made comes out.
 //!
 //! ```no_run
-//! use kerros::Sequential;
+//! use kerros::{Model, Sequential};
 //! use kerros::layers::Dense;
 //! let mut model = Sequential::new().input([64]).add(Dense::new(10).activation("softmax"));
 //! model.compile("adam", "sparse_categorical_crossentropy", ["accuracy"])?;
 //! model.save("digits.keras")?;
-//! let mut again = Sequential::load("digits.keras")?;
+//! let mut again = Model::load("digits.keras")?;
 //! assert_eq!(again.get_weights()?, model.get_weights()?);
 //! # Ok::<(), kerros::Error>(())
 //! ```
@@ -20,7 +20,8 @@ use std::path::Path;
 
 use kerros_core::{Error, ErrorKind, Result};
 
-use crate::model::Sequential;
+use crate::model::{Model, Network};
+use crate::object::Config;
 
 mod activation_layers;
 pub mod archive;
@@ -35,10 +36,16 @@ mod problems;
 mod python_json;
 mod rebuild;
 mod save;
-mod trial;
 mod weights;
 
 pub use load::Load;
+pub(crate) use rebuild::nested;
+pub(crate) use weights::layer_groups;
+
+/// The config of a model that is a layer of another.
+pub(crate) fn network_config(network: &Network, trainable: bool) -> Config {
+    describe::config(network, trainable, &mut Vec::new())
+}
 
 /// Loads a model from a `.keras` file, by Kerros or by Keras 3: with its weights, and compiled
 /// as it was, optimizer state and all.
@@ -46,17 +53,17 @@ pub use load::Load;
 /// # Errors
 /// As [`Load::model`].
 #[track_caller]
-pub fn load_model(path: impl AsRef<Path>) -> Result<Sequential> {
+pub fn load_model(path: impl AsRef<Path>) -> Result<Model> {
     Load::new().model(path)
 }
 
-impl Sequential {
+impl Model {
     /// Loads a model from a `.keras` file: see [`load_model`].
     ///
     /// # Errors
     /// As [`Load::model`].
     #[track_caller]
-    pub fn load(path: impl AsRef<Path>) -> Result<Self> {
+    pub fn load(path: impl AsRef<Path>) -> Result<Model> {
         Load::new().model(path)
     }
 
@@ -67,7 +74,7 @@ impl Sequential {
     /// [`ErrorKind::Format`] for a text that is not JSON or no model;
     /// [`ErrorKind::Unsupported`] with everything that Kerros does not have, each by name.
     #[track_caller]
-    pub fn from_json(json: &str) -> Result<Self> {
+    pub fn from_json(json: &str) -> Result<Model> {
         match serde_json::from_str(json) {
             Ok(config) => Load::new().config(&config),
             Err(error) => Err(Error::new(ErrorKind::Format, "it is not JSON").caused_by(error)),

@@ -7,7 +7,8 @@ use serde_json::Value;
 
 use super::problems::Problems;
 use super::{compile_config, functional, objects};
-use crate::layers::{InputLayer, Layer};
+use crate::layers::Layer;
+use crate::model::Network;
 use crate::object::{Config, ConfigReader};
 use crate::trainer::Compile;
 
@@ -17,11 +18,8 @@ const MAX_LAYERS: usize = 10_000;
 /// What a config describes, before anything is built.
 #[derive(Debug)]
 pub(super) struct Plan {
-    pub(super) name: String,
-    /// Whether the layers learn, unless they are frozen themselves.
-    pub(super) trainable: bool,
-    /// The input first, if there is one.
-    pub(super) layers: Vec<Arc<dyn Layer>>,
+    /// The layers and how values flow, unbuilt.
+    pub(super) network: Network,
     pub(super) compile: Option<Compile>,
 }
 
@@ -32,35 +30,12 @@ pub(super) struct Plan {
 /// not supported, each by name.
 #[track_caller]
 pub(super) fn plan(model: &Value, with_compile: bool) -> Result<Plan> {
-    let not_a_model = |what: &str| {
-        Error::new(ErrorKind::Format, format!("the config has no {what}"))
-            .expected("a model as Keras serializes it: `class_name`, `config` with `layers`")
-    };
     let class = objects::class_name(model).ok_or_else(|| not_a_model("`class_name`"))?;
     let config = model.get("config").and_then(Value::as_object);
     let config = config.ok_or_else(|| not_a_model("`config`"))?;
-    let layers = config.get("layers").and_then(Value::as_array);
     let mut problems = Problems::default();
     problems.keep("model", objects::check_is_keras(model));
-    let layers = match class {
-        "Sequential" => layers.ok_or_else(|| not_a_model("`layers`"))?.clone(),
-        "Functional" => {
-            let layers = layers.ok_or_else(|| not_a_model("`layers`"))?;
-            functional::chain(config, layers, &mut problems)
-        }
-        _ => {
-            return Err(Error::new(ErrorKind::Unsupported, format!("a model of class `{class}`"))
-                .expected("a Sequential model, or a functional one that is a chain of layers"));
-        }
-    };
-    if layers.len() > MAX_LAYERS {
-        return Err(Error::new(ErrorKind::Unsupported, format!("{} layers", layers.len()))
-            .expected(format!("at most {MAX_LAYERS}")));
-    }
-    let (name, trainable) = options(config, class, &mut problems);
-    let layers =
-        layers.iter().enumerate().filter_map(|(at, value)| layer(at, value, &mut problems));
-    let layers: Vec<Arc<dyn Layer>> = layers.collect();
+    let network = network(class, config, &mut problems)?;
     let compile = match with_compile {
         true => compile_config::read(model.get("compile_config"), &mut problems),
         false => None,
@@ -72,17 +47,83 @@ pub(super) fn plan(model: &Value, with_compile: bool) -> Result<Plan> {
             false => error,
         });
     }
-    Ok(Plan { name, trainable, layers, compile })
+    let network = network.ok_or_else(|| Error::new(ErrorKind::Internal, "a model got lost"))?;
+    Ok(Plan { network, compile })
+}
+
+/// The model of this class and config, as a layer of another model has it.
+///
+/// # Errors
+/// As [`plan`].
+pub(crate) fn nested(class: &str, config: &Config) -> Result<Network> {
+    let mut problems = Problems::default();
+    let network = network(class, config, &mut problems)?;
+    problems.finish("parts of the model are not supported")?;
+    network.ok_or_else(|| Error::new(ErrorKind::Internal, "a model got lost"))
+}
+
+fn not_a_model(what: &str) -> Error {
+    Error::new(ErrorKind::Format, format!("the config has no {what}"))
+        .expected("a model as Keras serializes it: `class_name`, `config` with `layers`")
+}
+
+/// The network of a model; none when `problems` were found.
+fn network(class: &str, config: &Config, problems: &mut Problems) -> Result<Option<Network>> {
+    if !matches!(class, "Sequential" | "Functional" | "Model") {
+        return Err(Error::new(ErrorKind::Unsupported, format!("a model of class `{class}`"))
+            .expected("a Sequential or a functional model")
+            .hint("rebuild it from Keras's own layers, and load its weights"));
+    }
+    let values = config.get("layers").and_then(Value::as_array);
+    let values = values.ok_or_else(|| not_a_model("`layers`"))?;
+    if values.len() > MAX_LAYERS {
+        return Err(Error::new(ErrorKind::Unsupported, format!("{} layers", values.len()))
+            .expected(format!("at most {MAX_LAYERS}")));
+    }
+    let (name, trainable) = options(config, class, problems);
+    let layers = values.iter().enumerate();
+    let layers: Vec<(Arc<dyn Layer>, &Value)> = layers
+        .filter_map(|(at, value)| Some((layer(at, value, problems)?, value)))
+        .collect();
+    if layers.len() < values.len() {
+        return Ok(None);
+    }
+    let found = match class {
+        "Sequential" => Some(chain(layers.into_iter().map(|(layer, _)| layer))),
+        _ => functional::network(config, layers, problems),
+    };
+    Ok(found.map(|mut network| {
+        network.name = name;
+        if !trainable {
+            network.layers.iter_mut().for_each(|entry| entry.trainable = false);
+        }
+        network
+    }))
+}
+
+/// The network of a chain of layers, the input first, if there is one.
+fn chain(layers: impl Iterator<Item = Arc<dyn Layer>>) -> Network {
+    let mut network = Network::default();
+    for layer in layers {
+        match layer.input_spec() {
+            Some(spec) if network.layers.is_empty() && network.inputs.is_empty() => {
+                network.set_inputs(vec![spec]);
+            }
+            _ => network.push(layer),
+        }
+    }
+    network
 }
 
 /// Name and trainability of a model; every other argument must be one that is known.
 fn options(config: &Config, class: &str, problems: &mut Problems) -> (String, bool) {
     let mut reader = ConfigReader::new(config);
     reader.ignore(&["layers", "build_input_shape"]);
-    if class == "Functional" {
+    if class != "Sequential" {
         reader.ignore(&["input_layers", "output_layers"]);
     }
-    let name = reader.maybe_string("name").unwrap_or_else(|| "sequential".into());
+    let default = if class == "Sequential" { "sequential" } else { "functional" };
+    let name = reader.maybe_string("name").unwrap_or_else(|| default.into());
     let trainable = reader.bool("trainable", true);
     if let Some(dtype) = reader.value("dtype") {
         let policy = dtype.get("config").and_then(|config| config.get("name")).unwrap_or(dtype);
@@ -100,9 +141,5 @@ fn layer(at: usize, value: &Value, problems: &mut Problems) -> Option<Arc<dyn La
         Some(name) => format!("layer `{name}`"),
         None => format!("layer {at}"),
     };
-    let layer = objects::read::<dyn Layer>(value, &place, problems)?;
-    match layer.input_shape() {
-        Some(shape) if name.is_none() => Some(Arc::new(InputLayer::new(shape).name("input_layer"))),
-        _ => Some(layer),
-    }
+    objects::read::<dyn Layer>(value, &place, problems)
 }

@@ -107,7 +107,7 @@ impl Model {
     pub fn to_json(&mut self) -> Result<String> {
         self.network.check()?;
         if !self.network.inputs.is_empty() {
-            self.build_with(None)?;
+            self.build_with(&[])?;
         }
         let (config, warnings) = self.config_with_warnings()?;
         for warning in warnings {

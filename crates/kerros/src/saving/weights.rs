@@ -7,27 +7,41 @@ use kerros_core::{DType, Error, ErrorKind, Result, Tensor};
 use super::archive::{Group, WeightTree};
 use super::problems::Problems;
 use crate::layers::Weight;
-use crate::model::{LayerEntry, Model, names::snake_case};
+use crate::model::{Model, Network, names::snake_case};
 
 /// The group of the optimizer's variables.
 pub(super) const OPTIMIZER: &str = "optimizer/vars";
 
-/// The groups of layers in a weights file, in the order of the layers.
+/// The groups of layers in a weights file, in the order of the layers; none for operations.
 ///
 /// Keras goes by the class, counted within the model (`layers/dense`, `layers/dense_1`), not by
 /// the layers' names.
-pub(super) fn layer_groups<'a>(classes: impl Iterator<Item = &'a str>) -> Vec<String> {
+pub(crate) fn layer_groups(network: &Network) -> Vec<String> {
+    let layers = network.layers.iter();
+    groups_of(layers.map(|entry| (entry.layer.class_name(), entry.layer.is_operation())))
+}
+
+/// The groups of layers of these classes; the flags say which are operations.
+pub(super) fn groups_of<'a>(classes: impl Iterator<Item = (&'a str, bool)>) -> Vec<String> {
     let mut counts: BTreeMap<String, usize> = BTreeMap::new();
-    let group = |class: &str| {
+    let group = |(class, is_operation): (&str, bool)| {
+        if is_operation {
+            return String::new();
+        }
         let base = snake_case(class);
         let count = counts.entry(base.clone()).or_default();
         *count += 1;
         match *count {
-            1 => format!("layers/{base}/vars"),
-            count => format!("layers/{base}_{}/vars", count - 1),
+            1 => format!("layers/{base}"),
+            count => format!("layers/{base}_{}", count - 1),
         }
     };
     classes.map(group).collect()
+}
+
+/// The group of a weight, below that of its layer.
+fn vars(layer: &str, part: &str) -> String {
+    if part.is_empty() { format!("{layer}/vars") } else { format!("{layer}/{part}/vars") }
 }
 
 /// All weights, and the optimizer's state when the model is compiled.
@@ -39,13 +53,21 @@ pub(super) fn write(model: &mut Model) -> Result<WeightTree> {
     };
     let mut tree = WeightTree::default();
     tree.group_mut("vars").set_text("name", model.name());
-    let classes = model.layers().iter().map(|entry| entry.layer.class_name());
-    for (entry, group) in model.layers().iter().zip(layer_groups(classes)) {
-        let group = tree.group_mut(&group);
-        group.set_text("name", &*entry.name);
-        for place in file_order(entry) {
-            group.push(values[place].clone());
+    let network = model.network();
+    let groups = layer_groups(network);
+    for (entry, group) in network.layers.iter().zip(&groups) {
+        if !entry.layer.is_operation() {
+            tree.group_mut(&vars(group, "")).set_text("name", &*entry.name);
         }
+    }
+    // In the order of places, which is that of files within each part.
+    for (entry, value) in network.weights.iter().zip(values) {
+        let group = tree.group_mut(&vars(&groups[entry.layer], &entry.weight.part));
+        if !entry.weight.part.is_empty() {
+            let mut parts = entry.weight.name.rsplit('/').skip(1);
+            group.set_text("name", parts.next().unwrap_or_default());
+        }
+        group.push(value);
     }
     if let (Some(states), Some(compiled)) = (optimizer, &model.compiled) {
         let group = tree.group_mut(OPTIMIZER);
@@ -55,48 +77,50 @@ pub(super) fn write(model: &mut Model) -> Result<WeightTree> {
     Ok(tree)
 }
 
-/// The places of a layer's weights in the order of files: the trained ones first.
-fn file_order(entry: &LayerEntry) -> Vec<usize> {
-    let mut places = entry.weights.clone();
-    places.sort_unstable();
-    places
-}
-
-/// The weights for a model that is built, in the order of [`Model::get_weights`].
+/// The weights for a network that is built, in the order of its weights.
 ///
 /// # Errors
-/// What [`check_layer`] finds, of all layers; weights of layers that the model does not have.
-pub(super) fn read(model: &Model, tree: &WeightTree) -> Result<Vec<Tensor>> {
-    let network = model.network();
+/// What is missing, too much or of another shape or type, of all layers.
+pub(super) fn read(network: &Network, tree: &WeightTree) -> Result<Vec<Tensor>> {
     let mut problems = Problems::default();
+    let groups = layer_groups(network);
+    // The places of the weights of each group, in the order of the file.
+    let mut wanted: Vec<(String, usize, Vec<usize>)> = Vec::new();
+    for (layer, group) in groups.iter().enumerate() {
+        wanted.push((vars(group, ""), layer, Vec::new()));
+    }
+    for (place, entry) in network.weights.iter().enumerate() {
+        let path = vars(&groups[entry.layer], &entry.weight.part);
+        match wanted.iter_mut().find(|(known, layer, _)| *layer == entry.layer && *known == path) {
+            Some((.., places)) => places.push(place),
+            None => wanted.push((path, entry.layer, vec![place])),
+        }
+    }
     let mut values: Vec<Option<Tensor>> = vec![None; network.weights.len()];
-    let classes = network.layers.iter().map(|entry| entry.layer.class_name());
-    let groups = layer_groups(classes);
-    for (entry, group) in network.layers.iter().zip(&groups) {
-        let weights: Vec<&Weight> =
-            entry.weights.iter().map(|&place| &network.weights[place].weight).collect();
-        let found = check_layer(&entry.name, &weights, tree.group(group), &mut problems);
-        for (place, value) in file_order(entry).into_iter().zip(found) {
+    for (path, layer, places) in &wanted {
+        let weights: Vec<&Weight> = places.iter().map(|&at| &network.weights[at].weight).collect();
+        let name = &network.layers[*layer].name;
+        let found = check_group(name, &weights, tree.group(path), &mut problems);
+        for (&place, value) in places.iter().zip(found) {
             values[place] = Some(value);
         }
     }
-    check_all_used(tree, &groups, &mut problems);
+    let paths: Vec<&str> = wanted.iter().map(|(path, ..)| path.as_str()).collect();
+    check_all_used(tree, &paths, &mut problems);
     problems.finish("weights do not fit the model")?;
     let missing = || Error::new(ErrorKind::Internal, "a weight was not read");
     values.into_iter().map(|value| value.ok_or_else(missing)).collect()
 }
 
-/// The values of a layer's weights, in the order of files, when they are all there and fit.
-/// What is missing, too much or of another shape or type is noted.
-pub(super) fn check_layer(
+/// The values of a group's weights when they are all there and fit. What is missing, too much
+/// or of another shape or type is noted.
+fn check_group(
     name: &str,
-    weights: &[&Weight],
+    wanted: &[&Weight],
     group: Option<&Group>,
     problems: &mut Problems,
 ) -> Vec<Tensor> {
     let place = format!("layer `{name}`");
-    let mut wanted = weights.to_vec();
-    wanted.sort_by_key(|weight| !weight.trainable);
     let found: Vec<&Tensor> = group.into_iter().flat_map(Group::datasets).map(|(_, t)| t).collect();
     let are_numbered = group
         .into_iter()
@@ -132,11 +156,11 @@ pub(super) fn check_layer(
 }
 
 /// Notes weights in the file that nothing takes.
-pub(super) fn check_all_used(tree: &WeightTree, groups: &[String], problems: &mut Problems) {
+fn check_all_used(tree: &WeightTree, groups: &[&str], problems: &mut Problems) {
     for (path, group) in tree.groups() {
-        let is_used = groups.iter().any(|used| used == path);
+        let is_used = groups.contains(&path);
         // Random numbers of Dropout are Keras's own; totals of metrics begin anew anyway.
-        let is_passing = path.ends_with("/seed_generator/vars") || path.starts_with("metrics/");
+        let is_passing = path.ends_with("seed_generator/vars") || path.starts_with("metrics/");
         if group.datasets().len() > 0 && !is_used && !is_passing && path != OPTIMIZER {
             let error = Error::new(
                 ErrorKind::Shape,
@@ -229,7 +253,7 @@ mod tests {
     #[test]
     fn groups_count_classes_not_names() {
         let classes = ["Dense", "PReLU", "Dense", "LeakyReLU", "Dense"];
-        let groups = layer_groups(classes.into_iter());
+        let groups = groups_of(classes.into_iter().map(|class| (class, false)));
         let names: Vec<&str> =
             groups.iter().map(|group| group.split('/').nth(1).unwrap()).collect();
         assert_eq!(names, ["dense", "p_re_lu", "dense_1", "leaky_re_lu", "dense_2"]);

@@ -80,7 +80,7 @@ impl Model {
         self.compiled()?;
         samples.check().map_err(|error| error.context(what))?;
         checks::has_target(samples).map_err(|error| error.context(what))?;
-        self.build_with(samples.inputs.first().map(data_row_shape))?;
+        self.build_with(&samples.inputs.iter().map(data_row_shape).collect::<Vec<_>>())?;
         let inputs =
             checks::inputs(&self.network, &samples.inputs).map_err(|error| error.context(what))?;
         for (at, input) in inputs.iter().enumerate() {

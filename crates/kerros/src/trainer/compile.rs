@@ -167,7 +167,7 @@ impl Model {
             let weights = self.get_weights()?;
             self.new_states(&weights)?;
         } else if !self.network.inputs.is_empty() {
-            self.build_with(None)?;
+            self.build_with(&[])?;
         }
         self.compiled = Some(Compiled {
             optimizer,

@@ -68,7 +68,7 @@ impl Model {
     /// Makes the optimizer's states and the random key, unless they are there.
     pub(crate) fn prepare_optimizer(&mut self) -> Result<()> {
         self.compiled()?;
-        self.build_with(None)?;
+        self.build_with(&[])?;
         let seed = *self.seed.get_or_insert_with(crate::model::seed::next_seed);
         let (Some(compiled), Some(states)) = (&mut self.compiled, &mut self.states) else {
             return Err(not_built());

@@ -23,7 +23,7 @@ impl Model {
     pub fn predict(&mut self, x: impl Into<Samples>) -> Result<Tensor> {
         let x: Samples = x.into();
         x.check().map_err(|error| error.context("predict"))?;
-        self.build_with(x.inputs.first().map(data_row_shape))?;
+        self.build_with(&x.inputs.iter().map(data_row_shape).collect::<Vec<_>>())?;
         let inputs =
             checks::inputs(&self.network, &x.inputs).map_err(|error| error.context("predict"))?;
         let rows = x.num_rows();
@@ -56,7 +56,7 @@ impl Model {
     /// As [`Model::predict`].
     pub fn predict_on_batch(&mut self, x: &Tensor) -> Result<Tensor> {
         if !self.is_built() {
-            self.build_with(Some(data_row_shape(x)))?;
+            self.build_with(&[data_row_shape(x)])?;
         }
         let rows = x.shape().first().copied().unwrap_or(0);
         let is_ready = x.dtype() == DType::F32

@@ -1,0 +1,93 @@
+//! What a layer is called with: tensors, lists of tensors, and plain values.
+
+use serde_json::Value;
+
+/// One argument of a call; `T` stands for a tensor (a node of a graph, or its number).
+#[derive(Clone, Debug, PartialEq)]
+pub enum Argument<T> {
+    /// A tensor.
+    Tensor(T),
+    /// Several, as in `Add()([a, b])`.
+    List(Vec<Argument<T>>),
+    /// A number, a text, true or false: as JSON.
+    Value(Value),
+}
+
+/// The arguments of one call, as written in Keras: `layer(x, mask=m)` has one positional and
+/// one keyword argument.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Arguments<T> {
+    /// Those without a name, in order.
+    pub positional: Vec<Argument<T>>,
+    /// Those with a name.
+    pub keyword: Vec<(String, Argument<T>)>,
+}
+
+impl<T> Default for Arguments<T> {
+    fn default() -> Self {
+        Arguments { positional: Vec::new(), keyword: Vec::new() }
+    }
+}
+
+impl<T> Argument<T> {
+    /// The same argument with other tensors.
+    pub fn map<U>(&self, change: &mut impl FnMut(&T) -> U) -> Argument<U> {
+        match self {
+            Argument::Tensor(tensor) => Argument::Tensor(change(tensor)),
+            Argument::List(items) => {
+                Argument::List(items.iter().map(|item| item.map(change)).collect())
+            }
+            Argument::Value(value) => Argument::Value(value.clone()),
+        }
+    }
+
+    /// The tensors in it, in order.
+    pub fn tensors(&self) -> Vec<&T> {
+        match self {
+            Argument::Tensor(tensor) => vec![tensor],
+            Argument::List(items) => items.iter().flat_map(Argument::tensors).collect(),
+            Argument::Value(_) => Vec::new(),
+        }
+    }
+}
+
+impl<T> Arguments<T> {
+    /// One tensor alone.
+    pub fn one(tensor: T) -> Self {
+        Arguments { positional: vec![Argument::Tensor(tensor)], keyword: Vec::new() }
+    }
+
+    /// Adds a keyword argument.
+    pub fn with(mut self, name: impl Into<String>, argument: impl Into<Argument<T>>) -> Self {
+        self.keyword.push((name.into(), argument.into()));
+        self
+    }
+
+    /// The same arguments with other tensors.
+    pub fn map<U>(&self, mut change: impl FnMut(&T) -> U) -> Arguments<U> {
+        let positional = self.positional.iter().map(|argument| argument.map(&mut change)).collect();
+        let keyword = self.keyword.iter();
+        let keyword = keyword.map(|(name, argument)| (name.clone(), argument.map(&mut change)));
+        Arguments { positional, keyword: keyword.collect() }
+    }
+
+    /// All tensors, positional ones first.
+    pub fn tensors(&self) -> Vec<&T> {
+        let keyword = self.keyword.iter().map(|(_, argument)| argument);
+        self.positional.iter().chain(keyword).flat_map(Argument::tensors).collect()
+    }
+
+    /// The argument of this name; `parameters` are the names of the positional ones, in order.
+    pub fn get(&self, parameters: &[&str], name: &str) -> Option<&Argument<T>> {
+        let positional = parameters.iter().position(|parameter| *parameter == name);
+        let positional = positional.and_then(|at| self.positional.get(at));
+        let named = self.keyword.iter().find(|(known, _)| known == name);
+        positional.or(named.map(|(_, argument)| argument))
+    }
+}
+
+impl<T> From<Value> for Argument<T> {
+    fn from(value: Value) -> Self {
+        Argument::Value(value)
+    }
+}

@@ -1,0 +1,210 @@
+//! Finding out shapes and weights by trying: the network is built into a graph whose rows have
+//! a few trial lengths.
+
+use kerros_core::{Error, ErrorKind, Result, Shape};
+use kerros_graph::{Graph, Node, StateId};
+
+use super::forward::{Masked, Run, Values};
+use super::{Arguments, Forward, InputSpec, LayerCall, Network, PartialShape, Source, WeightEntry};
+use crate::layers::Weight;
+
+/// The rows of a trial; any number but 1, which broadcasts.
+const TRIAL_ROWS: usize = 3;
+
+/// Pairs of lengths for axes that are not known. Where a result differs within a pair, its axis
+/// is not known either. Small ones first, for sequences; then what images need that are halved
+/// many times.
+const TRIAL_LENGTHS: [(usize, usize); 4] = [(16, 24), (64, 96), (256, 320), (299, 331)];
+
+/// What a trial found.
+struct Trial {
+    /// For each layer what it asks for.
+    weights: Vec<Vec<Weight>>,
+    /// For each call the shapes of its results, batch axis included.
+    shapes: Vec<Vec<Shape>>,
+}
+
+impl Network {
+    /// Finds out shapes and weights of a chain whose inputs are these.
+    ///
+    /// # Errors
+    /// As [`Network::build`].
+    pub fn build_chain(&mut self, input: InputSpec) -> Result<()> {
+        self.set_inputs(vec![input]);
+        self.build()
+    }
+
+    /// Finds out shapes and weights from the inputs.
+    ///
+    /// # Errors
+    /// As [`Network::check`]; a layer that cannot take what it is given; a layer whose weights
+    /// depend on an axis that is not known.
+    pub fn build(&mut self) -> Result<()> {
+        self.check()?;
+        if !self.is_functional {
+            self.chain();
+        }
+        let is_known = self.inputs.iter().all(|input| input.shape.known().is_some());
+        let (first, second) = match is_known {
+            true => (self.trial(0)?, None),
+            false => {
+                let (first, second) = self.trials()?;
+                (first, Some(second))
+            }
+        };
+        for (at, call) in self.calls.iter_mut().enumerate() {
+            let row = |shape: &Shape| Shape::from(shape.get(1..).unwrap_or_default());
+            let shapes = first.shapes[at].iter().enumerate().map(|(output, shape)| match &second {
+                None => PartialShape::from(row(shape)),
+                Some(second) => {
+                    let other = row(&second.shapes[at][output]);
+                    PartialShape::common(&row(shape), &other).unwrap_or_default()
+                }
+            });
+            call.shapes = shapes.collect();
+        }
+        self.weights.clear();
+        for (at, wanted) in first.weights.into_iter().enumerate() {
+            self.place_weights(at, wanted);
+        }
+        self.is_built = true;
+        Ok(())
+    }
+
+    /// The calls of a chain: each layer takes what the one before gives.
+    fn chain(&mut self) {
+        let source = |layer: usize| match layer.checked_sub(1) {
+            None => Source::Input(0),
+            Some(call) => Source::Call { call, output: 0 },
+        };
+        let call = |layer| LayerCall {
+            layer,
+            arguments: Arguments::one(source(layer)),
+            shapes: Vec::new(),
+        };
+        self.calls = (0..self.layers.len()).map(call).collect();
+        self.outputs = vec![source(self.layers.len())];
+    }
+
+    /// Two trials of different lengths for the axes that are not known.
+    fn trials(&self) -> Result<(Trial, Trial)> {
+        let mut error = None;
+        for (first, second) in TRIAL_LENGTHS {
+            let both = self.trial(first).and_then(|one| Ok((one, self.trial(second)?)));
+            match both {
+                Err(found) => error = Some(found),
+                Ok((first, second)) => {
+                    self.check_same_weights(&first, &second)?;
+                    return Ok((first, second));
+                }
+            }
+        }
+        Err(error.expect("some lengths were tried"))
+    }
+
+    fn check_same_weights(&self, first: &Trial, second: &Trial) -> Result<()> {
+        for (entry, (a, b)) in self.layers.iter().zip(first.weights.iter().zip(&second.weights)) {
+            let differs = |(a, b): &(&Weight, &Weight)| a.shape != b.shape;
+            if let Some((weight, _)) = a.iter().zip(b).find(differs) {
+                return Err(Error::new(
+                    ErrorKind::Shape,
+                    format!("the size of `{}` depends on an axis of unknown length", weight.name),
+                )
+                .expected("an input whose axes are known, as far as weights depend on them")
+                .at(&entry.origin()));
+            }
+        }
+        Ok(())
+    }
+
+    /// Builds the network into a graph of its own.
+    fn trial(&self, length: usize) -> Result<Trial> {
+        let graph = Graph::new();
+        let rows = self.inputs.iter().find_map(|input| input.batch).unwrap_or(TRIAL_ROWS);
+        let input = |spec: &InputSpec| {
+            let row = spec.shape.filled(length);
+            let dims: Shape = std::iter::once(rows).chain(row.iter().copied()).collect();
+            Masked { node: graph.input(&spec.name, dims, spec.dtype), mask: None }
+        };
+        let mut values = Values::new(self.inputs.iter().map(input).collect());
+        let mut weights: Vec<Option<Vec<Weight>>> = vec![None; self.layers.len()];
+        let mut nodes: Vec<Vec<Node<'_>>> = vec![Vec::new(); self.layers.len()];
+        let mut states = 0;
+        let mut shapes = Vec::new();
+        let mut forward = Forward::nothing();
+        let run = Run { training: false, trainable: true, key: None };
+        // A copy in which updates of weights have somewhere to go.
+        let mut network = Network { layers: self.layers.clone(), ..Network::default() };
+        for call in &self.calls {
+            let at = call.layer;
+            let origin = self.layers[at].origin();
+            if weights[at].is_none() {
+                let inputs = self.inputs_of(call, &values)?;
+                let given: Vec<Shape> = inputs.iter().map(|input| input.node.shape()).collect();
+                let wanted =
+                    self.layers[at].layer.weights(&given).map_err(|error| error.at(&origin))?;
+                for weight in &wanted {
+                    let id = StateId(states);
+                    states += 1;
+                    nodes[at].push(graph.state(id, &weight.name, &weight.shape, weight.dtype()));
+                }
+                network.layers[at].weights = (0..wanted.len()).collect();
+                weights[at] = Some(wanted);
+            }
+            let results = network.apply(call, &values, &nodes[at], run, &mut forward)?;
+            graph.check().map_err(|error| error.at(&origin))?;
+            for result in results.iter().filter(|_| !self.layers[at].layer.is_operation()) {
+                let shape = result.node.shape();
+                if shape.first() != Some(&rows) {
+                    return Err(Error::new(
+                        ErrorKind::Shape,
+                        format!("{rows} rows went in and {shape} came out"),
+                    )
+                    .expected("the batch axis first, and kept")
+                    .at(&origin));
+                }
+            }
+            shapes.push(results.iter().map(|result| result.node.shape()).collect());
+            values.push(results);
+        }
+        self.finish(&values, &mut forward)?;
+        let weights = weights.into_iter().map(Option::unwrap_or_default).collect();
+        Ok(Trial { weights, shapes })
+    }
+
+    /// Gives a layer's weights their places: part by part, the trained ones of each first, as
+    /// Keras does.
+    fn place_weights(&mut self, layer: usize, wanted: Vec<Weight>) {
+        let part = |at: usize| wanted.iter().position(|other| other.part == wanted[at].part);
+        let mut order: Vec<usize> = (0..wanted.len()).collect();
+        order.sort_by_key(|&at| (part(at), !wanted[at].trainable));
+        let mut places = vec![0; wanted.len()];
+        for at in order {
+            let weight = wanted[at].clone();
+            let path = format!("{}/{}/{}", self.name, self.layers[layer].name, weight.name);
+            places[at] = self.weights.len();
+            self.weights.push(WeightEntry { path, layer, weight });
+        }
+        self.layers[layer].weights = places;
+    }
+
+    /// The shape of one row of each output for inputs whose rows have these shapes.
+    ///
+    /// # Errors
+    /// Rows that a layer cannot take.
+    pub fn output_rows(&self, rows: &[Shape]) -> Result<Vec<Shape>> {
+        if let Some(known) = self.output_shapes().iter().map(|shape| shape.known()).collect() {
+            return Ok(known);
+        }
+        let mut concrete = self.clone();
+        for (input, row) in concrete.inputs.iter_mut().zip(rows) {
+            input.shape = PartialShape::from(row);
+        }
+        let trial = concrete.trial(0)?;
+        let shape = |&output: &Source| match output {
+            Source::Input(input) => rows[input].clone(),
+            Source::Call { call, output } => Shape::from(&trial.shapes[call][output][1..]),
+        };
+        Ok(self.outputs.iter().map(shape).collect())
+    }
+}

@@ -1,0 +1,197 @@
+//! A network built into a graph: each call applies its layer to values made before.
+
+use std::cell::RefCell;
+
+use kerros_core::{Error, ErrorKind, Result};
+use kerros_graph::Node;
+
+use super::{Forward, LayerCall, LayerEntry, Network, Source};
+use crate::layers::{Call, Layer};
+
+/// How a network is run.
+#[derive(Clone, Copy, Debug)]
+pub struct Run<'g> {
+    /// Whether it is a training step.
+    pub training: bool,
+    /// Whether the network learns; a frozen part of another does not.
+    pub trainable: bool,
+    /// The random key of the step, needed when training.
+    pub key: Option<Node<'g>>,
+}
+
+/// A value that flows through a network: a tensor, and which of its steps count where a layer
+/// masks some (`bool [batch, steps]`).
+#[derive(Clone, Copy, Debug)]
+pub struct Masked<'g> {
+    /// The tensor.
+    pub node: Node<'g>,
+    /// Its mask.
+    pub mask: Option<Node<'g>>,
+}
+
+/// The values of a network in the order in which they are made.
+#[derive(Clone, Debug)]
+pub(super) struct Values<'g> {
+    inputs: Vec<Masked<'g>>,
+    calls: Vec<Vec<Masked<'g>>>,
+}
+
+impl<'g> Values<'g> {
+    pub(super) fn new(inputs: Vec<Masked<'g>>) -> Self {
+        Values { inputs, calls: Vec::new() }
+    }
+
+    pub(super) fn push(&mut self, results: Vec<Masked<'g>>) {
+        self.calls.push(results);
+    }
+
+    pub(super) fn get(&self, source: Source) -> Option<Masked<'g>> {
+        match source {
+            Source::Input(input) => self.inputs.get(input).copied(),
+            Source::Call { call, output } => self.calls.get(call)?.get(output).copied(),
+        }
+    }
+}
+
+impl<'g> Forward<'g> {
+    pub(super) fn nothing() -> Self {
+        Forward { outputs: Vec::new(), masks: Vec::new(), losses: Vec::new(), updates: Vec::new() }
+    }
+}
+
+impl Network {
+    /// Builds the network into a graph.
+    ///
+    /// `inputs` are `[batch, ..]` each, `weights` in the order of [`Network::weights`].
+    ///
+    /// # Errors
+    /// An input that a layer cannot take, with the layer's name and place.
+    pub fn forward<'g>(
+        &self,
+        inputs: &[Masked<'g>],
+        weights: &[Node<'g>],
+        run: Run<'g>,
+    ) -> Result<Forward<'g>> {
+        let mut values = Values::new(inputs.to_vec());
+        let mut forward = Forward::nothing();
+        for call in &self.calls {
+            let own = &self.layers[call.layer].weights;
+            let own: Vec<Node<'g>> = own.iter().map(|&place| weights[place]).collect();
+            let results = self.apply(call, &values, &own, run, &mut forward)?;
+            values.push(results);
+        }
+        self.finish(&values, &mut forward)?;
+        Ok(forward)
+    }
+
+    /// Takes the outputs from the values.
+    pub(super) fn finish<'g>(
+        &self,
+        values: &Values<'g>,
+        forward: &mut Forward<'g>,
+    ) -> Result<()> {
+        for &output in &self.outputs {
+            let value = values.get(output).ok_or_else(|| {
+                Error::new(ErrorKind::Argument, format!("the model has no value {output:?}"))
+                    .expected("an output that its layer has")
+            })?;
+            forward.outputs.push(value.node);
+            forward.masks.push(value.mask);
+        }
+        Ok(())
+    }
+
+    /// The tensors that a call hands to its layer, in the order of the layer's parameters.
+    pub(super) fn inputs_of<'g>(
+        &self,
+        call: &LayerCall,
+        values: &Values<'g>,
+    ) -> Result<Vec<Masked<'g>>> {
+        let entry = &self.layers[call.layer];
+        let keyword = entry.layer.parameters().iter().filter_map(|parameter| {
+            let mut named = call.arguments.keyword.iter();
+            named.find(|(name, _)| name == parameter).map(|(_, argument)| argument)
+        });
+        let arguments = call.arguments.positional.iter().chain(keyword);
+        let sources = arguments.flat_map(|argument| argument.tensors());
+        sources.map(|&source| value_of(values, source, entry)).collect()
+    }
+
+    /// Applies the layer of a call.
+    pub(super) fn apply<'g>(
+        &self,
+        call: &LayerCall,
+        values: &Values<'g>,
+        own: &[Node<'g>],
+        run: Run<'g>,
+        forward: &mut Forward<'g>,
+    ) -> Result<Vec<Masked<'g>>> {
+        let entry = &self.layers[call.layer];
+        let origin = entry.origin();
+        let inputs = self.inputs_of(call, values)?;
+        check_arity(&*entry.layer, inputs.len()).map_err(|error| error.at(&origin))?;
+        let nodes: Vec<Node<'g>> = inputs.iter().map(|input| input.node).collect();
+        let mut masks: Vec<Option<Node<'g>>> = inputs.iter().map(|input| input.mask).collect();
+        let mut missing = None;
+        let arguments = call.arguments.map(|&source| match value_of(values, source, entry) {
+            Ok(value) => value.node,
+            Err(error) => {
+                missing = Some(error);
+                nodes[0]
+            }
+        });
+        if let Some(error) = missing {
+            return Err(error);
+        }
+        let parameters = entry.layer.parameters();
+        if let Some(given) = arguments.get(parameters, "mask") {
+            let given: Vec<Node<'g>> = given.tensors().into_iter().copied().collect();
+            masks.iter_mut().zip(given).for_each(|(mask, given)| *mask = Some(given));
+        }
+        let (losses, updates) = (RefCell::default(), RefCell::default());
+        let context = Call {
+            weights: own,
+            training: run.training,
+            trainable: run.trainable && entry.trainable,
+            key: run.key,
+            masks: &masks,
+            arguments: &arguments,
+            parameters,
+            losses: &losses,
+            updates: &updates,
+        };
+        let graph = nodes[0].graph();
+        let results = graph.scope(origin.clone(), || context.apply(&*entry.layer, &nodes));
+        forward.losses.extend(losses.into_inner());
+        let place = |(own, node): (usize, Node<'g>)| (entry.weights[own], node);
+        forward.updates.extend(updates.into_inner().into_iter().map(place));
+        results.map_err(|error: Error| error.at(&origin))
+    }
+}
+
+fn value_of<'g>(values: &Values<'g>, source: Source, entry: &LayerEntry) -> Result<Masked<'g>> {
+    values.get(source).ok_or_else(|| {
+        Error::new(ErrorKind::Argument, format!("the layer takes {source:?}, which is not there"))
+            .expected("a result that the layer before has")
+            .at(&entry.origin())
+    })
+}
+
+/// Checks the number of tensors that a layer is given.
+fn check_arity(layer: &dyn Layer, given: usize) -> Result<()> {
+    let range = layer.num_inputs();
+    if range.contains(&given) {
+        return Ok(());
+    }
+    let expected = match (*range.start(), *range.end()) {
+        (1, 1) => "one input".to_string(),
+        (least, usize::MAX) => format!("at least {least} inputs"),
+        (least, most) if least == most => format!("{least} inputs"),
+        (least, most) => format!("{least} to {most} inputs"),
+    };
+    Err(Error::new(
+        ErrorKind::Argument,
+        format!("a {} layer was given {given} inputs", layer.class_name()),
+    )
+    .expected(expected))
+}

@@ -1,0 +1,209 @@
+//! A model used as a layer of another.
+
+use std::ops::RangeInclusive;
+use std::sync::{Arc, OnceLock};
+
+use kerros_core::{Error, ErrorKind, Result, Shape, Tensor};
+use kerros_graph::Node;
+
+use super::{IntoLayer, Masked, Model, Network, PartialShape, Run};
+use crate::layers::options::layer_methods;
+use crate::layers::{Call, Layer, Options, Start, Weight};
+use crate::object::{Config, ConfigReader, Described, Entry};
+use crate::saving;
+
+/// `y = model(x)`: a whole model as one layer of another.
+///
+/// Its weights begin as they are in the model; freeze it (`.trainable(false)`) to keep them, as
+/// in transfer learning.
+///
+/// # Example
+/// ```
+/// use kerros::prelude::*;
+/// let base = Sequential::new().input([4]).add(Dense::new(3).activation("relu"));
+/// let head = Sequential::new().input([4]).add(base.into_layer().trainable(false)).add(Dense::new(1));
+/// assert_eq!(head.summary().matches("Functional").count(), 0);
+/// # Ok::<(), kerros::Error>(())
+/// ```
+#[derive(Clone, Debug)]
+pub struct Submodel {
+    options: Options,
+    network: Network,
+    /// The weights' values, where the model had any.
+    values: Option<Vec<Tensor>>,
+    /// The network with shapes, once an input is known.
+    built: OnceLock<Network>,
+}
+
+layer_methods!(Submodel);
+
+impl Submodel {
+    fn new(network: Network, values: Option<Vec<Tensor>>, options: Options) -> Self {
+        Submodel { options, network, values, built: OnceLock::new() }
+    }
+
+    /// The network, built for inputs of these shapes where it has no inputs of its own.
+    fn built(&self, inputs: &[Shape]) -> Result<&Network> {
+        if let Some(built) = self.built.get() {
+            return Ok(built);
+        }
+        let mut network = self.network.clone();
+        if network.inputs.is_empty() {
+            let row = inputs.first().and_then(|shape| shape.get(1..)).unwrap_or_default();
+            network.set_inputs(vec![super::InputSpec::new(PartialShape::from(row))]);
+        }
+        network.build()?;
+        Ok(self.built.get_or_init(|| network))
+    }
+
+    /// The layers inside.
+    pub fn network(&self) -> &Network {
+        self.built.get().unwrap_or(&self.network)
+    }
+
+    fn check_inputs(&self, network: &Network, inputs: &[Shape]) -> Result<()> {
+        for (spec, shape) in network.inputs.iter().zip(inputs) {
+            if !spec.shape.admits(shape.get(1..).unwrap_or_default()) {
+                return Err(Error::new(
+                    ErrorKind::Shape,
+                    format!("the model `{}` was given {shape}", network.name),
+                )
+                .expected(format!("rows of shape {}", spec.shape)));
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Described for Submodel {
+    fn class_name(&self) -> &'static str {
+        match self.network.is_functional {
+            true => "Functional",
+            false => "Sequential",
+        }
+    }
+
+    fn config(&self) -> Config {
+        let mut network = self.network().clone();
+        if let Some(name) = &self.options.name {
+            network.name.clone_from(name);
+        }
+        saving::network_config(&network, self.options.trainable)
+    }
+}
+
+impl Layer for Submodel {
+    fn options(&self) -> &Options {
+        &self.options
+    }
+
+    fn check(&self) -> Result<()> {
+        self.network.check()
+    }
+
+    fn num_inputs(&self) -> RangeInclusive<usize> {
+        let count = self.network.inputs.len().max(1);
+        count..=count
+    }
+
+    fn weights(&self, inputs: &[Shape]) -> Result<Vec<Weight>> {
+        let network = self.built(inputs)?;
+        self.check_inputs(network, inputs)?;
+        let groups = saving::layer_groups(network);
+        let weight = |(place, entry): (usize, &super::WeightEntry)| {
+            let layer = &network.layers[entry.layer];
+            let mut weight = entry.weight.clone().within(&groups[entry.layer], &layer.name);
+            weight.frozen |= !layer.trainable;
+            if let Some(value) = self.values.as_ref().and_then(|values| values.get(place)) {
+                weight.start = Start::Value(value.clone());
+            }
+            weight
+        };
+        Ok(network.weights.iter().enumerate().map(weight).collect())
+    }
+
+    fn call<'g>(&self, inputs: &[Node<'g>], call: &Call<'_, 'g>) -> Result<Vec<Node<'g>>> {
+        Ok(self.call_masked(inputs, call)?.into_iter().map(|result| result.node).collect())
+    }
+
+    fn call_masked<'g>(
+        &self,
+        inputs: &[Node<'g>],
+        call: &Call<'_, 'g>,
+    ) -> Result<Vec<Masked<'g>>> {
+        let shapes: Vec<Shape> = inputs.iter().map(|input| input.shape()).collect();
+        let network = self.built(&shapes)?;
+        self.check_inputs(network, &shapes)?;
+        let masks = call.masks.iter().copied().chain(std::iter::repeat(None));
+        let inputs: Vec<Masked<'g>> =
+            inputs.iter().zip(masks).map(|(&node, mask)| Masked { node, mask }).collect();
+        let run = Run { training: call.training, trainable: call.trainable, key: call.key };
+        let forward = network.forward(&inputs, call.weights, run)?;
+        call.losses.borrow_mut().extend(forward.losses);
+        call.updates.borrow_mut().extend(forward.updates);
+        let results = forward.outputs.into_iter().zip(forward.masks);
+        Ok(results.map(|(node, mask)| Masked { node, mask }).collect())
+    }
+
+    fn supports_masking(&self) -> bool {
+        true
+    }
+
+    fn module(&self) -> &'static str {
+        match self.network.is_functional {
+            true => "keras.src.models.functional",
+            false => "keras",
+        }
+    }
+
+    fn is_model(&self) -> bool {
+        self.network.is_functional
+    }
+}
+
+impl Model {
+    /// The model as a layer of another; its weights begin as they are here.
+    #[track_caller]
+    pub fn into_submodel(mut self) -> Submodel {
+        let values = match self.is_built() {
+            true => self.get_weights().ok(),
+            false => None,
+        };
+        let options = Options { name: Some(self.network.name.clone()), ..Options::here() };
+        Submodel::new(self.network, values, options)
+    }
+}
+
+impl IntoLayer for Model {
+    fn into_layer(self) -> Arc<dyn Layer> {
+        Arc::new(self.into_submodel())
+    }
+}
+
+impl IntoLayer for super::Sequential {
+    fn into_layer(self) -> Arc<dyn Layer> {
+        Arc::new(self.into_submodel())
+    }
+}
+
+pub(crate) const SEQUENTIAL: Entry<dyn Layer> = Entry {
+    class_name: "Sequential",
+    names: &[],
+    summary: "a chain of layers as one layer",
+    from_config: |reader| from_config("Sequential", reader),
+};
+
+pub(crate) const FUNCTIONAL: Entry<dyn Layer> = Entry {
+    class_name: "Functional",
+    names: &["Model"],
+    summary: "a whole model as one layer",
+    from_config: |reader| from_config("Functional", reader),
+};
+
+fn from_config(class: &str, reader: &mut ConfigReader<'_>) -> Result<Arc<dyn Layer>> {
+    let config = reader.all();
+    let network = saving::nested(class, config)?;
+    let trainable = config.get("trainable").and_then(|value| value.as_bool()).unwrap_or(true);
+    let options = Options { name: Some(network.name.clone()), trainable, ..Options::here() };
+    Ok(Arc::new(Submodel::new(network, None, options)))
+}
