@@ -34,14 +34,47 @@ pub struct Samples {
     pub inputs: Vec<Tensor>,
     /// One array per output of the model; empty when there is nothing to compare with.
     pub targets: Vec<Tensor>,
-    /// One entry per target, `None` where every row counts once; or empty for no weights.
+    /// One entry per target, `None` where every row counts once; a single entry for all targets;
+    /// or empty for no weights.
     pub sample_weights: Vec<Option<Tensor>>,
+    /// The names of the model's inputs and outputs that the arrays belong to; empty where they
+    /// stand in the model's order.
+    pub names: SampleNames,
+}
+
+/// Which input and output of a model each array belongs to.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct SampleNames {
+    /// One name per input array, or none.
+    pub inputs: Vec<String>,
+    /// One name per target array, or none.
+    pub targets: Vec<String>,
 }
 
 impl Samples {
     /// Inputs and targets, without weights.
     pub fn new(inputs: impl Into<Vec<Tensor>>, targets: impl Into<Vec<Tensor>>) -> Self {
-        Samples { inputs: inputs.into(), targets: targets.into(), sample_weights: Vec::new() }
+        Samples { inputs: inputs.into(), targets: targets.into(), ..Samples::default() }
+    }
+
+    /// Inputs and targets by the names of the model's inputs and outputs, in any order.
+    ///
+    /// ```
+    /// use kerros_core::Tensor;
+    /// use kerros_data::Samples;
+    /// let ones = Tensor::full([3, 2], 1.0f32);
+    /// let samples = Samples::named([("right", &ones), ("left", &ones)], [("sum", &ones)]);
+    /// assert_eq!(samples.names.inputs, ["right", "left"]);
+    /// ```
+    pub fn named<'a>(
+        inputs: impl IntoIterator<Item = (&'a str, &'a Tensor)>,
+        targets: impl IntoIterator<Item = (&'a str, &'a Tensor)>,
+    ) -> Self {
+        let owned = |(name, array): (&str, &Tensor)| (name.to_string(), array.clone());
+        let (input_names, inputs): (_, Vec<Tensor>) = inputs.into_iter().map(owned).unzip();
+        let (target_names, targets): (_, Vec<Tensor>) = targets.into_iter().map(owned).unzip();
+        let names = SampleNames { inputs: input_names, targets: target_names };
+        Samples { names, ..Samples::new(inputs, targets) }
     }
 
     /// The same samples with one entry of weights per target.
@@ -57,7 +90,10 @@ impl Samples {
 
     /// The weights of target `output`, when it has any.
     pub fn weights_of(&self, output: usize) -> Option<&Tensor> {
-        self.sample_weights.get(output)?.as_ref()
+        match self.sample_weights.as_slice() {
+            [all] => all.as_ref(),
+            each => each.get(output)?.as_ref(),
+        }
     }
 
     /// Checks that the arrays can be walked together, row by row.
@@ -71,7 +107,7 @@ impl Samples {
             return Err(Error::new(ErrorKind::Data, "the data have no input array")
                 .expected("at least one input array"));
         }
-        if !self.sample_weights.is_empty() && self.sample_weights.len() != self.targets.len() {
+        if ![0, 1, self.targets.len()].contains(&self.sample_weights.len()) {
             return Err(Error::new(
                 ErrorKind::Data,
                 format!(
@@ -80,7 +116,7 @@ impl Samples {
                     self.targets.len()
                 ),
             )
-            .expected("one sample weight array per target array, or none at all"));
+            .expected("one sample weight array per target array, a single one for all, or none"));
         }
         if let Some((name, _)) = self.arrays().find(|(_, array)| array.shape().ndim() == 0) {
             return Err(Error::new(ErrorKind::Data, format!("{name} is a single number"))
@@ -154,6 +190,7 @@ impl Samples {
                 .iter()
                 .map(|weights| weights.as_ref().map(&change).transpose())
                 .collect::<Result<_>>()?,
+            names: self.names.clone(),
         })
     }
 
@@ -214,6 +251,11 @@ impl From<(Tensor, Tensor, Tensor)> for Samples {
         Samples::from((x, y)).with_sample_weights([Some(weights)])
     }
 }
+impl From<Vec<Tensor>> for Samples {
+    fn from(inputs: Vec<Tensor>) -> Self {
+        Samples::new(inputs, [])
+    }
+}
 impl From<&[Tensor]> for Samples {
     fn from(inputs: &[Tensor]) -> Self {
         Samples::new(inputs, [])
@@ -272,8 +314,8 @@ mod tests {
             "target 0 is a single number"
         );
         assert_eq!(
-            message(Samples::new([rows(1)], [rows(1), rows(1)]).with_sample_weights([None])),
-            "1 sample weight arrays were given for 2 target arrays"
+            message(Samples::new([rows(1)], [rows(1)]).with_sample_weights([None, None])),
+            "2 sample weight arrays were given for 1 target arrays"
         );
     }
 

@@ -9,7 +9,8 @@ use super::{Loss, Reduction, align};
 ///
 /// # Shape
 /// `y_true`, `y_pred` as the data and the model give them; `sample_weight: [batch]` or like
-/// the per-sample losses. A scalar, except under [`Reduction::None`].
+/// the per-sample losses; `mask: bool [batch, ..]`, the steps of the predictions that count. A
+/// scalar, except under [`Reduction::None`].
 ///
 /// # Errors
 /// Shapes that do not fit: see [`align`] and [`reduce_weighted`].
@@ -18,11 +19,17 @@ pub fn compute<'g>(
     y_true: Node<'g>,
     y_pred: Node<'g>,
     sample_weight: Option<Node<'g>>,
+    mask: Option<Node<'g>>,
 ) -> Result<Node<'g>> {
     let (y_true, y_pred) = align(loss.targets(), y_true, y_pred)
         .map_err(|error| error.context(format!("loss {}", loss.name())))?;
     let losses = loss.call(y_true, y_pred);
-    let mask = loss.mask(y_true, losses);
+    let own = loss.mask(y_true, losses);
+    let steps = mask.map(|mask| fit_weight(mask, &losses.shape())).transpose()?;
+    let mask = match (own, steps) {
+        (Some(own), Some(steps)) => Some(own * steps),
+        (own, steps) => own.or(steps),
+    };
     reduce_weighted(losses, sample_weight, mask, loss.reduction())
 }
 

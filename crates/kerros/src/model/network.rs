@@ -160,7 +160,7 @@ impl Network {
     }
 
     /// Sets the inputs, with names that are made for those that have none.
-    pub(super) fn set_inputs(&mut self, mut specs: Vec<InputSpec>) {
+    pub(crate) fn set_inputs(&mut self, mut specs: Vec<InputSpec>) {
         let given = specs.iter().map(|spec| {
             ("InputLayer", Some(spec.name.as_str()).filter(|name| !name.is_empty()))
         });

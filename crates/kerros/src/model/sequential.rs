@@ -71,6 +71,11 @@ impl Sequential {
         }
     }
 
+    /// The chain as a plain model.
+    pub fn into_model(self) -> Model {
+        self.model
+    }
+
     /// Runs the model on this device instead of the default one.
     pub fn device(mut self, device: Arc<dyn Device>) -> Self {
         self.model.device = device;

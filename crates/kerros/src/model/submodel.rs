@@ -21,7 +21,7 @@ use crate::saving;
 /// ```
 /// use kerros::prelude::*;
 /// let base = Sequential::new().input([4]).add(Dense::new(3).activation("relu"));
-/// let head = Sequential::new().input([4]).add(base.into_layer().trainable(false)).add(Dense::new(1));
+/// let head = Sequential::new().input([4]).add(base.into_model().into_submodel().trainable(false)).add(Dense::new(1));
 /// assert_eq!(head.summary().matches("Functional").count(), 0);
 /// # Ok::<(), kerros::Error>(())
 /// ```
@@ -182,7 +182,7 @@ impl IntoLayer for Model {
 
 impl IntoLayer for super::Sequential {
     fn into_layer(self) -> Arc<dyn Layer> {
-        Arc::new(self.into_submodel())
+        Arc::new(self.into_model().into_submodel())
     }
 }
 

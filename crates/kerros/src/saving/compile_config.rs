@@ -12,7 +12,7 @@ use crate::metrics::{Metric, is_accuracy};
 use crate::object::{Choice, Family};
 use crate::optimizers::Optimizer;
 use crate::schedules::LearningRate;
-use crate::trainer::{Compile, Compiled};
+use crate::trainer::{Compile, Compiled, Losses, MetricLists, PerOutput};
 
 /// What `compile` was given, as Keras writes it: names stay names, objects become objects.
 ///
@@ -28,26 +28,57 @@ pub(super) fn write(
     if let LearningRate::Constant(rate) = optimizer.options().learning_rate {
         serialized["config"]["learning_rate"] = json!(f64::from(learning_rate.unwrap_or(rate)));
     }
-    let tracked = compiled.trackers.as_ref().map_or(&[][..], |trackers| &trackers.metrics);
-    let mut tracked = tracked.iter();
-    let mut metrics = |choices: &[Choice<dyn Metric>]| -> Value {
-        if choices.is_empty() {
-            return Value::Null;
-        }
-        let tracked = choices.iter().map(|choice| (choice, tracked.next().map(|t| &*t.metric)));
-        tracked.map(|(choice, resolved)| metric(choice, resolved, warnings)).collect()
+    // What words such as "crossentropy" became, once shapes were known: plain ones and weighted
+    // ones, in the order given.
+    let resolved = |weighted: bool| -> Vec<&dyn Metric> {
+        let all = compiled.trackers.iter().flat_map(|trackers| trackers.metrics());
+        all.filter(|tracked| tracked.is_weighted == weighted).map(|t| &*t.metric).collect()
     };
+    let mut metrics = |lists: &MetricLists, weighted: bool| -> Value {
+        let (resolved, mut at) = (resolved(weighted), 0);
+        let mut list = |choices: &[Choice<dyn Metric>]| -> Value {
+            let mut one = |choice: &Choice<dyn Metric>| {
+                at += 1;
+                metric(choice, resolved.get(at - 1).copied(), warnings)
+            };
+            choices.iter().map(&mut one).collect()
+        };
+        match lists {
+            PerOutput::All(choices) if choices.is_empty() => Value::Null,
+            PerOutput::All(choices) => list(choices),
+            PerOutput::List(lists) => {
+                lists.iter().map(|l| l.as_ref().map_or(Value::Null, |l| list(l))).collect()
+            }
+            PerOutput::Named(lists) => {
+                Value::Object(lists.iter().map(|(name, l)| (name.clone(), list(l))).collect())
+            }
+        }
+    };
+    let weights = |weight: &f32| json!(weight);
     json!({
         "optimizer": serialized,
-        "loss": choice(&compiled.loss, Loss::name),
-        "loss_weights": null,
-        "metrics": metrics(&compiled.metrics),
-        "weighted_metrics": metrics(&compiled.weighted_metrics),
+        "loss": per_output(&compiled.loss, |loss| choice(loss, Loss::name)),
+        "loss_weights": compiled.loss_weights.as_ref().map(|all| per_output(all, weights)),
+        "metrics": metrics(&compiled.metrics, false),
+        "weighted_metrics": metrics(&compiled.weighted_metrics, true),
         "run_eagerly": false,
         "steps_per_execution": 1,
         // Keras writes what its backend made of this default; a file for every backend keeps it.
         "jit_compile": "auto",
     })
+}
+
+/// One value for all outputs, a list, or a dictionary by the outputs' names.
+fn per_output<T>(entries: &PerOutput<T>, write: impl Fn(&T) -> Value) -> Value {
+    match entries {
+        PerOutput::All(entry) => write(entry),
+        PerOutput::List(entries) => {
+            entries.iter().map(|entry| entry.as_ref().map_or(Value::Null, &write)).collect()
+        }
+        PerOutput::Named(entries) => {
+            Value::Object(entries.iter().map(|(name, entry)| (name.clone(), write(entry))).collect())
+        }
+    }
 }
 
 /// A metric; where its word is one that Keras knows for losses alone (`"crossentropy"`), what
@@ -94,25 +125,23 @@ pub(super) fn read(value: Option<&Value>, problems: &mut Problems) -> Option<Com
         check_argument(key, value, problems);
     }
     let optimizer = optimizer(config.get("optimizer"), problems);
-    let loss = loss(config, problems);
+    let loss = losses(config, problems);
+    let weights = loss_weights(config.get("loss_weights"), problems);
     let plain = metrics(config, "metrics", problems);
     let weighted = metrics(config, "weighted_metrics", problems);
     let compile = Compile::new(Choice::Object(optimizer?), loss?, plain);
-    Some(compile.weighted_metrics(weighted))
+    let compile = compile.weighted_metrics(weighted);
+    Some(match weights {
+        Some(weights) => compile.loss_weights(weights),
+        None => compile,
+    })
 }
 
 /// The arguments that say how Keras runs a step change no number and are accepted.
 fn check_argument(key: &str, value: &Value, problems: &mut Problems) {
     let is_fine = match key {
-        "optimizer" | "loss" | "metrics" | "weighted_metrics" => true,
+        "optimizer" | "loss" | "loss_weights" | "metrics" | "weighted_metrics" => true,
         "run_eagerly" | "steps_per_execution" | "jit_compile" | "auto_scale_loss" => true,
-        "loss_weights" => match value {
-            Value::Null => true,
-            // The one loss, times 1.
-            Value::Array(weights) => weights.iter().all(|weight| weight.as_f64() == Some(1.0)),
-            Value::Object(weights) => weights.values().all(|weight| weight.as_f64() == Some(1.0)),
-            weight => weight.as_f64() == Some(1.0),
-        },
         _ => false,
     };
     if !is_fine {
@@ -138,13 +167,33 @@ fn optimizer(value: Option<&Value>, problems: &mut Problems) -> Option<Arc<dyn O
     objects::read::<dyn Optimizer>(&value, "optimizer", problems)
 }
 
-fn loss(config: &Map<String, Value>, problems: &mut Problems) -> Option<Choice<dyn Loss>> {
-    let value = one_output(config.get("loss").unwrap_or(&Value::Null));
+fn losses(config: &Map<String, Value>, problems: &mut Problems) -> Option<Losses> {
+    let value = config.get("loss").unwrap_or(&Value::Null);
     if value.is_null() {
         let error = Error::new(ErrorKind::Unsupported, "a compiled model without loss");
         problems.note("compile", &error);
         return None;
     }
+    match value {
+        Value::Array(list) => {
+            let one = |value: &Value| match value {
+                Value::Null => Some(None),
+                value => loss(value, problems).map(Some),
+            };
+            let list: Option<Vec<_>> = list.iter().map(one).collect();
+            Some(PerOutput::List(list?))
+        }
+        Value::Object(entries) if objects::class_name(value).is_none() => {
+            let given = entries.iter().filter(|(_, value)| !value.is_null());
+            let named: Option<Vec<_>> =
+                given.map(|(name, value)| Some((name.clone(), loss(value, problems)?))).collect();
+            Some(PerOutput::Named(named?))
+        }
+        value => loss(value, problems).map(PerOutput::All),
+    }
+}
+
+fn loss(value: &Value, problems: &mut Problems) -> Option<Choice<dyn Loss>> {
     match name_of(value) {
         Some(name) if is_crossentropy(name) => Some(Choice::Name(name.into())),
         Some(name) => {
@@ -155,26 +204,53 @@ fn loss(config: &Map<String, Value>, problems: &mut Problems) -> Option<Choice<d
     }
 }
 
-fn metrics(
-    config: &Map<String, Value>,
-    key: &str,
-    problems: &mut Problems,
-) -> Vec<Choice<dyn Metric>> {
-    let mut value = config.get(key).unwrap_or(&Value::Null);
-    if value.is_object() && objects::class_name(value).is_none() {
-        value = one_output(value);
-    }
-    let mut list = match value {
-        Value::Null => Vec::new(),
-        Value::Array(list) => list.iter().collect(),
-        one => vec![one],
+fn loss_weights(value: Option<&Value>, problems: &mut Problems) -> Option<PerOutput<f32>> {
+    let mut weight = |value: &Value| {
+        let number = value.as_f64().map(|number| number as f32);
+        if number.is_none() && !value.is_null() {
+            let what = format!("the loss weight {value}");
+            let error = Error::new(ErrorKind::Format, what).expected("a number");
+            problems.note("compile", &error);
+        }
+        number
     };
-    // One list per output, of the one output there is.
-    if let [Value::Array(inner)] = list.as_slice() {
-        list = inner.iter().collect();
+    match value? {
+        Value::Null => None,
+        Value::Array(list) => Some(PerOutput::List(list.iter().map(weight).collect())),
+        Value::Object(entries) => {
+            let given = entries.iter();
+            let named = given.filter_map(|(name, value)| Some((name.clone(), weight(value)?)));
+            Some(PerOutput::Named(named.collect()))
+        }
+        value => weight(value).map(PerOutput::All),
     }
+}
+
+/// Metrics: a list for the only output; a list or a dictionary of lists for several.
+fn metrics(config: &Map<String, Value>, key: &str, problems: &mut Problems) -> MetricLists {
+    let value = config.get(key).unwrap_or(&Value::Null);
+    let mut list = |value: &Value| -> Vec<Choice<dyn Metric>> {
+        let values = match value {
+            Value::Null => Vec::new(),
+            Value::Array(values) => values.iter().collect(),
+            one => vec![one],
+        };
+        values.into_iter().filter_map(|value| metric_of(value, key, problems)).collect()
+    };
+    match value {
+        Value::Array(lists) if lists.iter().any(Value::is_array) => {
+            PerOutput::List(lists.iter().map(|value| Some(list(value))).collect())
+        }
+        Value::Object(entries) if objects::class_name(value).is_none() => {
+            PerOutput::Named(entries.iter().map(|(name, value)| (name.clone(), list(value))).collect())
+        }
+        value => PerOutput::All(list(value)),
+    }
+}
+
+fn metric_of(value: &Value, key: &str, problems: &mut Problems) -> Option<Choice<dyn Metric>> {
     let place = key.trim_end_matches('s').replace('_', " ");
-    let read = |value: &Value| match name_of(value) {
+    match name_of(value) {
         Some(name) if is_accuracy(name) || is_crossentropy(name) => {
             Some(Choice::Name(name.to_string()))
         }
@@ -183,22 +259,10 @@ fn metrics(
             Some(Choice::Name(name.to_string()))
         }
         None => objects::read::<dyn Metric>(value, &place, problems).map(Choice::Object),
-    };
-    list.into_iter().filter_map(read).collect()
+    }
 }
 
 /// A name, or a function given by its name.
 fn name_of(value: &Value) -> Option<&str> {
     value.as_str().or_else(|| function_name(value).filter(|_| check_is_keras(value).is_ok()))
-}
-
-/// What stands for the only output: `["mse"]` and `{"dense": "mse"}` are `"mse"`.
-fn one_output(value: &Value) -> &Value {
-    match value {
-        Value::Array(values) if values.len() == 1 => &values[0],
-        Value::Object(entries) if entries.len() == 1 && objects::class_name(value).is_none() => {
-            entries.values().next().unwrap_or(value)
-        }
-        _ => value,
-    }
 }

@@ -104,12 +104,12 @@ fn layer(network: &Network, at: usize, entry: &LayerEntry, warnings: &mut Vec<St
     let call = network.calls.iter().find(|call| call.layer == at);
     let sources = call.map_or(Vec::new(), |call| call.arguments.tensors());
     // Layers of several inputs are built by the call that Keras makes anyway.
-    if let [&source] = sources.as_slice()
+    if let &[source] = sources.as_slice()
         && !BUILT_WHEN_MADE.contains(&class)
         && !entry.layer.is_operation()
         && network.is_built()
     {
-        let shape = network.shape_of(source).with_batch_axis(None);
+        let shape = network.shape_of(*source).with_batch_axis(None);
         layer["build_config"] = json!({"input_shape": shape});
     }
     layer

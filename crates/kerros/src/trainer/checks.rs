@@ -3,24 +3,22 @@
 
 use kerros_core::program::Unary;
 use kerros_core::{DType, Error, ErrorKind, Result, Shape, Tensor};
-use kerros_data::{Samples, first_non_finite};
+use kerros_data::first_non_finite;
 use kerros_graph::ops::LinearActivation;
 use kerros_graph::{Graph, NodeId, Op};
 
 use super::arrays::row_shape;
 use crate::losses::{Loss, Targets};
-use crate::model::{Model, Network};
+use crate::model::{Model, Network, PartialShape};
 
-/// Checks that there is one target.
-///
-/// # Errors
-/// [`ErrorKind::Data`].
-pub fn has_target(samples: &Samples) -> Result<()> {
-    match samples.targets.len() {
-        1 => Ok(()),
-        count => Err(Error::new(ErrorKind::Data, format!("{count} target arrays were given"))
+/// The error for another number of targets than the model has outputs.
+pub(crate) fn number_of_targets(given: usize, outputs: &[String]) -> Error {
+    let error = Error::new(ErrorKind::Data, format!("{given} target arrays were given"));
+    match outputs {
+        [_] => error
             .expected("one target array, for the model's one output")
-            .hint("give inputs and targets as a pair: `(&x, &y)`")),
+            .hint("give inputs and targets as a pair: `(&x, &y)`"),
+        names => error.expected(format!("one for each output: {}", names.join(", "))),
     }
 }
 
@@ -39,19 +37,34 @@ pub fn inputs(network: &Network, inputs: &[Tensor]) -> Result<Vec<Tensor>> {
     }
     let mend = |(given, spec): (&Tensor, &crate::model::InputSpec)| {
         let row = row_shape(given);
-        if row == spec.shape {
-            return Ok(given.to_f32());
-        }
         let rows = given.shape().first().copied().unwrap_or(0);
-        let wanted: Shape = std::iter::once(rows).chain(spec.shape.iter().copied()).collect();
-        let is_mendable = differ_by_last_one(&row, &spec.shape);
-        if is_mendable {
-            return given.to_f32().reshape(wanted);
+        if let Some(fixed) = spec.batch.filter(|&batch| batch != rows && rows % batch != 0) {
+            return Err(Error::new(
+                ErrorKind::Shape,
+                format!("input `{}` has {rows} rows", spec.name),
+            )
+            .expected(format!("a multiple of {fixed}: the model fixes its batches")));
         }
-        let batch = |shape: &Shape| {
-            let dims: Vec<String> = shape.iter().map(usize::to_string).collect();
-            format!("[{}]", [&["batch".to_string()], dims.as_slice()].concat().join(", "))
+        let typed = |given: &Tensor| match spec.dtype {
+            DType::I32 => given.to_i32(),
+            _ => Ok(given.to_f32()),
         };
+        if spec.shape.admits(&row) {
+            return typed(given);
+        }
+        // A last axis of length 1 may be missing or extra.
+        let longer: Shape = row.iter().copied().chain([1]).collect();
+        let shorter = Shape::from(&row[..row.ndim().saturating_sub(1)]);
+        let mended = [Some(longer), Some(shorter).filter(|_| row.last() == 1 && row.ndim() > 0)];
+        if let Some(fitting) = mended.into_iter().flatten().find(|row| spec.shape.admits(row)) {
+            let wanted: Shape = std::iter::once(rows).chain(fitting.iter().copied()).collect();
+            return typed(given)?.reshape(wanted);
+        }
+        let batch = |shape: &PartialShape| match shape.to_string().as_str() {
+            "[]" => "[batch]".to_string(),
+            dims => format!("[batch, {}", &dims[1..]),
+        };
+        let wanted: Shape = std::iter::once(rows).chain(spec.shape.filled(0).iter().copied()).collect();
         let error = Error::new(
             ErrorKind::Shape,
             format!("input `{}` has the shape {}", spec.name, given.shape()),
@@ -61,7 +74,7 @@ pub fn inputs(network: &Network, inputs: &[Tensor]) -> Result<Vec<Tensor>> {
             Some(first) => error.at(&first.origin()),
             None => error,
         };
-        Err(match row.num_elements() == spec.shape.num_elements() {
+        Err(match row.num_elements() == spec.shape.filled(0).num_elements() {
             true => error.hint(format!("x.reshape({wanted})?")),
             false => error.hint("check the shape given to `.input(..)`, and the data's columns"),
         })
@@ -241,11 +254,14 @@ fn ending(graph: &Graph, output: NodeId) -> Ending {
     }
 }
 
+/// A length for axes that the model does not know; where it is too short nothing is checked.
+const UNKNOWN_LENGTH: usize = 64;
+
 /// Checks that a loss that expects logits does not get probabilities, and warns of the reverse.
 ///
 /// # Errors
 /// [`ErrorKind::Argument`] with the layer that makes probabilities.
-pub(crate) fn output_fits_loss(model: &mut Model, loss: &dyn Loss) -> Result<()> {
+pub(crate) fn output_fits_loss(model: &mut Model, output: usize, loss: &dyn Loss) -> Result<()> {
     let Some(from_logits) = loss.from_logits() else { return Ok(()) };
     let graph = Graph::new();
     let inputs: Vec<_> = model
@@ -253,13 +269,15 @@ pub(crate) fn output_fits_loss(model: &mut Model, loss: &dyn Loss) -> Result<()>
         .inputs
         .iter()
         .map(|input| {
-            let dims: Shape = std::iter::once(2).chain(input.shape.iter().copied()).collect();
-            graph.input(&input.name, dims, DType::F32)
+            let rows = input.batch.unwrap_or(2);
+            let row = input.shape.filled(UNKNOWN_LENGTH);
+            let dims: Shape = std::iter::once(rows).chain(row.iter().copied()).collect();
+            graph.input(&input.name, dims, input.dtype)
         })
         .collect();
-    let (forward, _) = model.call(&inputs, false, None)?;
-    let ending = ending(&graph, forward.outputs[0].id());
-    let layer = model.network.output_layer(0);
+    let Ok((forward, _)) = model.call(&inputs, false, None) else { return Ok(()) };
+    let ending = ending(&graph, forward.outputs[output].id());
+    let layer = model.network.output_layer(output);
     match (from_logits, ending) {
         (true, Ending::Softmax | Ending::Sigmoid) => {
             let word = if ending == Ending::Softmax { "softmax" } else { "sigmoid" };

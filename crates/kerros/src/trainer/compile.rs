@@ -8,8 +8,8 @@ use kerros_graph::StateId;
 use super::Trackers;
 use super::objectives::{is_metric_word, is_word};
 use super::optimizer_states::OptimizerStates;
-use crate::losses::{Loss, Reduction};
-use crate::metrics::Metric;
+use super::per_output::{IntoLosses, IntoMetrics, Losses, MetricLists, PerOutput};
+use crate::losses::Reduction;
 use crate::model::Model;
 use crate::object::Choice;
 use crate::optimizers::Optimizer;
@@ -23,29 +23,38 @@ use crate::optimizers::Optimizer;
 #[derive(Clone, Debug)]
 pub struct Compile {
     optimizer: Choice<dyn Optimizer>,
-    loss: Choice<dyn Loss>,
-    metrics: Vec<Choice<dyn Metric>>,
-    weighted_metrics: Vec<Choice<dyn Metric>>,
+    loss: Losses,
+    loss_weights: Option<PerOutput<f32>>,
+    metrics: MetricLists,
+    weighted_metrics: MetricLists,
     seed: Option<u64>,
     origin: Origin,
 }
 
 impl Compile {
-    /// An optimizer, a loss and metrics; each an object or its name.
+    /// An optimizer, a loss and metrics; each an object or its name. A model of several outputs
+    /// takes [`Losses`] and [`MetricLists`].
     #[track_caller]
     pub fn new(
         optimizer: impl Into<Choice<dyn Optimizer>>,
-        loss: impl Into<Choice<dyn Loss>>,
+        loss: impl IntoLosses,
         metrics: impl IntoMetrics,
     ) -> Self {
         Compile {
             optimizer: optimizer.into(),
-            loss: loss.into(),
+            loss: loss.into_losses(),
+            loss_weights: None,
             metrics: metrics.into_metrics(),
-            weighted_metrics: Vec::new(),
+            weighted_metrics: ().into_metrics(),
             seed: None,
             origin: Origin::here(),
         }
+    }
+
+    /// Sets how much the loss of each output counts. Default: 1.
+    pub fn loss_weights(mut self, weights: PerOutput<f32>) -> Self {
+        self.loss_weights = Some(weights);
+        self
     }
 
     /// Sets metrics to which sample and class weights apply.
@@ -59,34 +68,6 @@ impl Compile {
     pub fn seed(mut self, seed: u64) -> Self {
         self.seed = Some(seed);
         self
-    }
-}
-
-/// Metrics as users write them: arrays, vectors, `()` for none, or [`crate::metrics!`] for
-/// names and objects together.
-pub trait IntoMetrics {
-    /// The metrics.
-    fn into_metrics(self) -> Vec<Choice<dyn Metric>>;
-}
-
-impl IntoMetrics for () {
-    fn into_metrics(self) -> Vec<Choice<dyn Metric>> {
-        Vec::new()
-    }
-}
-impl<M: Into<Choice<dyn Metric>>, const N: usize> IntoMetrics for [M; N] {
-    fn into_metrics(self) -> Vec<Choice<dyn Metric>> {
-        self.into_iter().map(Into::into).collect()
-    }
-}
-impl<M: Into<Choice<dyn Metric>>> IntoMetrics for Vec<M> {
-    fn into_metrics(self) -> Vec<Choice<dyn Metric>> {
-        self.into_iter().map(Into::into).collect()
-    }
-}
-impl<M: Into<Choice<dyn Metric>> + Clone> IntoMetrics for &[M] {
-    fn into_metrics(self) -> Vec<Choice<dyn Metric>> {
-        self.iter().cloned().map(Into::into).collect()
     }
 }
 
@@ -105,9 +86,10 @@ macro_rules! metrics {
 #[derive(Debug)]
 pub(crate) struct Compiled {
     pub(crate) optimizer: Arc<dyn Optimizer>,
-    pub(crate) loss: Choice<dyn Loss>,
-    pub(crate) metrics: Vec<Choice<dyn Metric>>,
-    pub(crate) weighted_metrics: Vec<Choice<dyn Metric>>,
+    pub(crate) loss: Losses,
+    pub(crate) loss_weights: Option<PerOutput<f32>>,
+    pub(crate) metrics: MetricLists,
+    pub(crate) weighted_metrics: MetricLists,
     pub(crate) origin: Origin,
     /// Set once the weights are known.
     pub(crate) optimizer_states: Option<OptimizerStates>,
@@ -120,7 +102,7 @@ pub(crate) struct Compiled {
 
 impl Model {
     /// Says how the model is to learn: with which optimizer, loss and metrics, each an object
-    /// or its name. Compiling again begins again with the optimizer's state; weights stay.
+    /// or its name; [`Losses`] and [`MetricLists`] for several outputs. Compiling again begins again with the optimizer's state; weights stay.
     ///
     /// # Errors
     /// An unknown name; a wrong setting of a layer; a loss without reduction.
@@ -128,7 +110,7 @@ impl Model {
     pub fn compile(
         &mut self,
         optimizer: impl Into<Choice<dyn Optimizer>>,
-        loss: impl Into<Choice<dyn Loss>>,
+        loss: impl IntoLosses,
         metrics: impl IntoMetrics,
     ) -> Result<()> {
         self.compile_with(Compile::new(optimizer, loss, metrics))
@@ -139,12 +121,13 @@ impl Model {
     /// # Errors
     /// As [`Model::compile`].
     pub fn compile_with(&mut self, compile: Compile) -> Result<()> {
-        let Compile { optimizer, loss, metrics, weighted_metrics, seed, origin } = compile;
+        let Compile { optimizer, loss, loss_weights, metrics, weighted_metrics, seed, origin } =
+            compile;
         self.network.check()?;
         let here = |error: Error| error.at(&origin);
         let optimizer = optimizer.resolve().map_err(here)?;
         optimizer.options().check().and_then(|()| optimizer.check()).map_err(here)?;
-        if !is_word(&loss) {
+        for loss in loss.entries().into_iter().filter(|loss| !is_word(loss)) {
             let loss = loss.resolve().map_err(here)?;
             loss.check().map_err(here)?;
             if loss.reduction() == Reduction::None {
@@ -154,7 +137,8 @@ impl Model {
                 ));
             }
         }
-        for metric in metrics.iter().chain(&weighted_metrics) {
+        let lists = metrics.entries().into_iter().chain(weighted_metrics.entries());
+        for metric in lists.flatten() {
             if !is_metric_word(metric) {
                 metric.resolve().and_then(|metric| metric.check()).map_err(here)?;
             }
@@ -172,6 +156,7 @@ impl Model {
         self.compiled = Some(Compiled {
             optimizer,
             loss,
+            loss_weights,
             metrics,
             weighted_metrics,
             origin,

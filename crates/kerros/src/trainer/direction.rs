@@ -1,5 +1,6 @@
 //! Which way a reported number should go.
 
+use super::trackers::OutputTrackers;
 use crate::metrics::Metric;
 use crate::model::Model;
 
@@ -11,7 +12,13 @@ impl Model {
             return Some(false);
         }
         let trackers = self.compiled.as_ref()?.trackers.as_ref()?;
-        let tracked = trackers.metrics.iter().find(|tracked| tracked.name == name)?;
+        let is_loss = |output: &OutputTrackers| {
+            output.own_loss.is_some() && name == format!("{}_loss", output.name)
+        };
+        if trackers.outputs.iter().any(is_loss) {
+            return Some(false);
+        }
+        let tracked = trackers.metrics().find(|tracked| tracked.name == name)?;
         grows(&*tracked.metric)
     }
 }

@@ -6,8 +6,9 @@ use kerros_core::{Error, ErrorKind, Origin, Result};
 use kerros_data::{Batches, Samples};
 
 use super::Mode;
-use super::arrays::Arrays;
+use super::arrays::{Arrays, ClassWeights};
 use super::history::History;
+use super::per_output::PerOutput;
 use super::training::{Training, TrainingSize};
 use crate::callbacks::{Callback, ProgbarLogger};
 use crate::model::Model;
@@ -41,7 +42,7 @@ pub struct Fit<'a> {
     validation_freq: usize,
     shuffle: bool,
     seed: Option<u64>,
-    class_weight: BTreeMap<i64, f32>,
+    class_weight: Option<PerOutput<ClassWeights>>,
     verbose: Verbose,
     callbacks: Vec<Box<dyn Callback + 'a>>,
     initial_epoch: usize,
@@ -61,7 +62,7 @@ impl<'a> Fit<'a> {
             validation_freq: 1,
             shuffle: true,
             seed: None,
-            class_weight: BTreeMap::new(),
+            class_weight: None,
             verbose: Verbose::Auto,
             callbacks: Vec::new(),
             initial_epoch: 0,
@@ -113,9 +114,16 @@ impl<'a> Fit<'a> {
     }
 
     /// Sets how much the rows of each class count, 1 for those not named. Weights of samples
-    /// are multiplied by it.
+    /// are multiplied by it. With several outputs they hold for each; see
+    /// [`Fit::class_weights`].
     pub fn class_weight(mut self, weights: impl IntoIterator<Item = (i64, f32)>) -> Self {
-        self.class_weight = weights.into_iter().collect();
+        self.class_weight = Some(PerOutput::All(weights.into_iter().collect()));
+        self
+    }
+
+    /// As [`Fit::class_weight`], for each output its own.
+    pub fn class_weights(mut self, weights: PerOutput<BTreeMap<i64, f32>>) -> Self {
+        self.class_weight = Some(weights);
         self
     }
 
@@ -157,8 +165,8 @@ impl Model {
         }
         let (train, validation) = self.split(data, &mut fit)?;
         let mut arrays = self.arrays(&train, "fit")?;
-        if !fit.class_weight.is_empty() {
-            arrays.weigh_classes(&train, &fit.class_weight)?;
+        if let Some(classes) = &fit.class_weight {
+            arrays.weigh_classes(&self.network.output_names(), classes)?;
         }
         let validation =
             validation.map(|samples| self.arrays(&samples, "validation")).transpose()?;

@@ -3,6 +3,7 @@
 use kerros_core::{Shape, Tensor};
 use kerros_graph::StateId;
 use kerros_plan::Executable;
+use smallvec::SmallVec;
 
 mod arrays;
 pub mod checks;
@@ -14,16 +15,18 @@ pub mod function;
 pub mod history;
 mod objectives;
 mod optimizer_states;
+pub mod per_output;
 pub mod predict;
 mod step;
 mod trackers;
 pub mod training;
 pub(crate) mod warnings;
 
-pub use compile::{Compile, IntoMetrics};
+pub use compile::Compile;
 pub use evaluate::Evaluate;
 pub use fit::{Fit, Verbose};
 pub use function::{Function, Variable, Variables};
+pub use per_output::{IntoLosses, IntoMetrics, Losses, MetricLists, PerOutput};
 pub use history::{History, Metrics, Series};
 pub use training::{Training, TrainingSize};
 
@@ -57,10 +60,12 @@ impl Mode {
 pub(crate) struct RunKey {
     pub(crate) mode: Mode,
     pub(crate) rows: usize,
-    /// The shape of one row of the target; `None` when predicting.
-    pub(crate) target: Option<Shape>,
-    /// The shape of one row of the sample weights.
-    pub(crate) weights: Option<Shape>,
+    /// The shape of one row of each input.
+    pub(crate) inputs: SmallVec<[Shape; 1]>,
+    /// The shape of one row of each output's target; empty when predicting.
+    pub(crate) targets: SmallVec<[Option<Shape>; 1]>,
+    /// The shape of one row of each output's sample weights.
+    pub(crate) weights: SmallVec<[Option<Shape>; 1]>,
 }
 
 /// The executables of a model so far.

@@ -15,9 +15,11 @@ pub(crate) fn is_metric_word(metric: &Choice<dyn Metric>) -> bool {
         if metrics::is_accuracy(name) || losses::is_crossentropy(name))
 }
 
-/// Names that are all different, by Keras's rule (`CompileMetrics.result`): a name that is
-/// taken gets a number, or `weighted_` in front.
-pub(crate) fn distinct_names(names: Vec<(String, bool)>) -> Vec<String> {
+/// Names that are all different, by Keras's rule (`CompileMetrics.result`): the output's name
+/// in front, where there is one; a name that is taken gets a number, or `weighted_` in front.
+///
+/// Each entry is the output, the metric's name, and whether it is weighted.
+pub(crate) fn distinct_names(names: Vec<(Option<String>, String, bool)>) -> Vec<String> {
     let mut counts: Vec<(String, usize)> = Vec::new();
     let mut count = |name: &str| match counts.iter_mut().find(|(known, _)| known == name) {
         Some((_, count)) => {
@@ -30,12 +32,17 @@ pub(crate) fn distinct_names(names: Vec<(String, bool)>) -> Vec<String> {
         }
     };
     let mut distinct = Vec::new();
-    for (name, is_weighted) in names {
+    for (output, plain, is_weighted) in names {
+        let of_output = |name: &str| match &output {
+            Some(output) => format!("{output}_{name}"),
+            None => name.to_string(),
+        };
+        let name = of_output(&plain);
         let name = match (count(&name), is_weighted) {
             (None, _) => name,
             (Some(number), false) => format!("{name}_{number}"),
             (Some(_), true) => {
-                let weighted = format!("weighted_{name}");
+                let weighted = of_output(&format!("weighted_{plain}"));
                 match count(&weighted) {
                     None => weighted,
                     Some(number) => format!("{weighted}_{number}"),
@@ -54,10 +61,16 @@ mod tests {
     #[test]
     fn equal_names_are_told_apart() {
         let names = [("mse", false), ("mse", false), ("mse", true), ("mae", true), ("mse", true)];
-        let names = names.map(|(name, weighted)| (name.to_string(), weighted)).to_vec();
+        let names = names.map(|(name, weighted)| (None, name.to_string(), weighted)).to_vec();
         assert_eq!(
             distinct_names(names),
             ["mse", "mse_1", "weighted_mse", "mae", "weighted_mse_1"]
         );
+        let of_output = vec![
+            (Some("a".to_string()), "mse".to_string(), false),
+            (Some("b".to_string()), "mse".to_string(), false),
+            (Some("a".to_string()), "mse".to_string(), true),
+        ];
+        assert_eq!(distinct_names(of_output), ["a_mse", "b_mse", "a_weighted_mse"]);
     }
 }

@@ -5,10 +5,10 @@ use kerros_graph::{Graph, Node, grad_where_connected};
 use kerros_plan::{CompileOptions, Executable};
 
 use super::optimizer_states::OptimizerStates;
-use super::trackers::Trackers;
+use super::trackers::{MeanStates, OutputTrackers, Trackers};
 use super::{Mode, RunKey};
 use crate::losses;
-use crate::model::{Forward, Model, not_built};
+use crate::model::{Forward, InputSpec, Masked, Model, Run, not_built};
 
 impl Model {
     /// The place of the executable for this key, traced and compiled when it is the first.
@@ -22,51 +22,78 @@ impl Model {
 
     /// Builds the graph of a step and gives it to the device.
     ///
-    /// Its inputs are the model's inputs, then the target, then the sample weights. Only
-    /// predictions have outputs: the rest of what happens is in the states.
+    /// Its inputs are the model's inputs, then the targets of the outputs that have one, then
+    /// the sample weights of those that have any. Only predictions have outputs: the rest of
+    /// what happens is in the states.
     fn trace(&self, run: &RunKey) -> Result<Box<dyn Executable>> {
         let graph = Graph::new();
         let batch = |row: &Shape| -> Shape {
             std::iter::once(run.rows).chain(row.iter().copied()).collect()
         };
-        let inputs: Vec<Node<'_>> = self
-            .network
-            .inputs
-            .iter()
-            .map(|input| graph.input(&input.name, batch(&input.shape), DType::F32))
-            .collect();
+        let input = |(spec, row): (&InputSpec, &Shape)| Masked {
+            node: graph.input(&spec.name, batch(row), spec.dtype),
+            mask: None,
+        };
+        let inputs: Vec<Masked<'_>> =
+            self.network.inputs.iter().zip(&run.inputs).map(input).collect();
         let weights = self.weight_nodes(&graph)?;
         let options = CompileOptions {
             label: format!("{} {} rows", run.mode.name(), run.rows),
             measure: self.measure,
             ..CompileOptions::default()
         };
-        let Some(target) = run.target.as_ref().filter(|_| run.mode != Mode::Predict) else {
-            let forward = self.network.forward(&inputs, &weights, false, None)?;
+        if run.mode == Mode::Predict {
+            let how = Run { training: false, trainable: true, key: None };
+            let forward = self.network.forward(&inputs, &weights, how)?;
+            for &(place, value) in &forward.updates {
+                graph.assign(weights[place], value);
+            }
             let outputs: Vec<_> = forward.outputs.iter().map(|node| node.id()).collect();
             return self.device.compile(&graph, &outputs, &options);
-        };
+        }
         let compiled = self.compiled.as_ref().ok_or_else(not_built)?;
         let trackers = compiled.trackers.as_ref().ok_or_else(not_built)?;
         let own = compiled.optimizer_states.as_ref().ok_or_else(not_built)?;
-        let y_true = graph.input("y_true", batch(target), trackers.target_dtype());
-        let sample_weight =
-            run.weights.as_ref().map(|row| graph.input("sample_weight", batch(row), DType::F32));
+        let name = |what: &str, output: &OutputTrackers| match trackers.outputs.len() {
+            1 => what.to_string(),
+            _ => format!("{what} {}", output.name),
+        };
+        let outputs = || trackers.outputs.iter().enumerate();
+        let targets: Vec<Option<Node<'_>>> = outputs()
+            .map(|(at, output)| {
+                let row = run.targets.get(at)?.as_ref()?;
+                Some(graph.input(&name("y_true", output), batch(row), output.target_dtype()))
+            })
+            .collect();
+        let sample_weights: Vec<Option<Node<'_>>> = outputs()
+            .map(|(at, output)| {
+                let row = run.weights.get(at)?.as_ref()?;
+                Some(graph.input(&name("sample_weight", output), batch(row), DType::F32))
+            })
+            .collect();
         let step = Traced { model: self, own, trackers, graph: &graph, rows: run.rows };
         let training = run.mode == Mode::Train;
         let key = compiled.key.filter(|_| training);
         let random = key.map(|id| graph.state(id, "random_key", [4], DType::I32));
-        let forward = self.network.forward(&inputs, &weights, training, random)?;
-        let y_pred = forward.outputs[0];
-        let loss = losses::compute(&*trackers.loss, y_true, y_pred, sample_weight)?;
+        let how = Run { training, trainable: true, key: random };
+        let forward = self.network.forward(&inputs, &weights, how)?;
+        let loss = step.loss(&targets, &sample_weights, &forward)?;
         graph.check()?;
         let loss = step.with_penalties(loss, &forward, &weights)?;
         if training {
             step.update_weights(loss, &forward, &weights)?;
             step.advance_key(random)?;
+        } else {
+            for &(place, value) in &forward.updates {
+                graph.assign(weights[place], value);
+            }
         }
-        step.track_loss(loss);
-        step.track_metrics(y_true, y_pred, sample_weight)?;
+        step.track(trackers.loss, "loss", loss);
+        for (at, output) in outputs() {
+            if let Some(y_true) = targets[at] {
+                step.track_metrics(output, y_true, forward.outputs[at], sample_weights[at])?;
+            }
+        }
         graph.check()?;
         self.device.compile(&graph, &[], &options)
     }
@@ -82,6 +109,29 @@ struct Traced<'a, 'g> {
 }
 
 impl<'g> Traced<'_, 'g> {
+    /// The sum of the outputs' losses, each times its weight; each is tracked alone where there
+    /// are several.
+    fn loss(
+        &self,
+        targets: &[Option<Node<'g>>],
+        sample_weights: &[Option<Node<'g>>],
+        forward: &Forward<'g>,
+    ) -> Result<Node<'g>> {
+        let mut total: Option<Node<'g>> = None;
+        for (at, output) in self.trackers.outputs.iter().enumerate() {
+            let (Some(loss), Some(y_true)) = (&output.loss, targets[at]) else { continue };
+            let (y_pred, mask) = (forward.outputs[at], forward.masks[at]);
+            let value = losses::compute(&**loss, y_true, y_pred, sample_weights[at], mask)?;
+            if let Some(own) = output.own_loss {
+                self.track(own, &format!("{}_loss", output.name), value);
+            }
+            let value = output.loss_weight.map_or(value, |weight| value * weight);
+            total = Some(total.map_or(value, |total| total + value));
+        }
+        // Without a loss there may be penalties of layers alone.
+        Ok(total.unwrap_or_else(|| self.graph.constant(0.0)))
+    }
+
     /// The loss with the penalties of layers and of trained weights.
     fn with_penalties(
         &self,
@@ -163,24 +213,24 @@ impl<'g> Traced<'_, 'g> {
         Ok(())
     }
 
-    /// The running mean of the loss: each batch counts for its rows, as in Keras.
-    fn track_loss(&self, loss: Node<'g>) {
-        let scalar = |id, name| self.graph.state(id, name, [], DType::F32);
-        let total = scalar(self.trackers.loss_total, "loss_total");
-        let rows = scalar(self.trackers.loss_rows, "loss_rows");
-        self.graph.assign(total, total + loss * self.rows as f32);
+    /// The running mean of a loss: each batch counts for its rows, as in Keras.
+    fn track(&self, mean: MeanStates, name: &str, value: Node<'g>) {
+        let scalar = |id, what| self.graph.state(id, &format!("{name}_{what}"), [], DType::F32);
+        let (total, rows) = (scalar(mean.total, "total"), scalar(mean.rows, "rows"));
+        self.graph.assign(total, total + value * self.rows as f32);
         self.graph.assign(rows, rows + self.rows as f32);
     }
 
     fn track_metrics(
         &self,
+        output: &OutputTrackers,
         y_true: Node<'g>,
         y_pred: Node<'g>,
         sample_weight: Option<Node<'g>>,
     ) -> Result<()> {
         // Nothing of a metric may leak into the derivative.
         let y_pred = y_pred.stop_gradient();
-        for tracked in &self.trackers.metrics {
+        for tracked in &output.metrics {
             let metric = &tracked.metric;
             let variables: Vec<Node<'g>> = tracked
                 .declared
