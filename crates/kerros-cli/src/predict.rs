@@ -22,7 +22,7 @@ pub fn run(args: &PredictArgs) -> Result<()> {
     outputs::check(&paths.iter().map(PathBuf::as_path).collect::<Vec<_>>())?;
     let data = array_data::load(&args.data, Purpose::Predict)?;
     array_data::check_counts(&model, &data.train, Purpose::Predict)?;
-    let predictions = [model.predict(&data.train)?];
+    let predictions = model.predict_all(&data.train)?;
     for (path, prediction) in paths.iter().zip(&predictions) {
         npy::write(path, prediction)?;
         say(format!("{}: {}", path.display(), prediction.shape()))?;

@@ -42,7 +42,7 @@ pub fn check_model_name(path: &Path) -> Result<()> {
 ///
 /// # Errors
 /// A file that cannot be read or is no model.
-pub fn load(path: &Path) -> Result<kerros::Sequential> {
+pub fn load(path: &Path) -> Result<Model> {
     Ok(kerros::load_model(path)?)
 }
 

@@ -10,7 +10,7 @@ use kerros::layers::Dense;
 use kerros::losses::{BinaryCrossentropy, MeanSquaredError, SparseCategoricalCrossentropy};
 use kerros::optimizers::{Adam, SGD};
 use kerros::trainer::Training;
-use kerros::{Error, ErrorKind, Fit, Metrics, Result, Sequential, Tensor, Verbose};
+use kerros::{Error, ErrorKind, Fit, Metrics, Model, Result, Sequential, Tensor, Verbose};
 use kerros_core::{Philox, philox};
 use kerros_cpu::{Cpu, CpuOptions};
 use serde_json::{Map, Value, json};
@@ -196,7 +196,7 @@ fn w9a(clock: &Clock, line: &mut Map<String, Value>) -> Result<()> {
     let wanted: Vec<Tensor> = rows.iter().map(|x| fresh.predict(x)).collect::<Result<_>>()?;
     fresh.save(&path)?;
     let making = begun.elapsed();
-    let loaded = Sequential::load(&path);
+    let loaded = Model::load(&path);
     // The file goes whether or not it could be loaded.
     let _ = std::fs::remove_file(&path);
     let mut model = loaded?;

@@ -30,7 +30,9 @@ pub use crate::losses::{
 };
 pub use crate::metrics;
 pub use crate::metrics::Accuracy;
-pub use crate::model::{Model, Sequential, set_random_seed};
+pub use crate::model::{
+    Input, IntoLayer, KerasTensor, Model, Sequential, Shared, arguments, set_random_seed,
+};
 pub use crate::optimizers::{
     Adadelta, Adagrad, Adam, AdamW, Adamax, Ftrl, Lion, Nadam, RMSprop, SGD,
 };
@@ -39,5 +41,6 @@ pub use crate::schedules::{
     CosineDecay, ExponentialDecay, InverseTimeDecay, PiecewiseConstantDecay, PolynomialDecay,
 };
 pub use crate::trainer::{
-    Compile, Evaluate, Fit, Function, History, Metrics, Training, Variables, Verbose,
+    Compile, Evaluate, Fit, Function, History, Losses, MetricLists, Metrics, PerOutput, Training,
+    Variables, Verbose,
 };

@@ -6,8 +6,9 @@ use kerros::layers::{
     Activation, Dense, Dropout, ELU, Flatten, Identity, InputLayer, Layer, LeakyReLU,
     Normalization, PReLU, REGISTRY, ReLU, Rescaling, Reshape, Softmax,
 };
+use kerros::model::{Input, IntoLayer};
 use kerros::plan::Reference;
-use kerros::{Fit, Result, Sequential, Tensor, Verbose};
+use kerros::{Fit, Model, Result, Sequential, Tensor, Verbose};
 
 /// One of every layer, with settings other than the defaults where there are any.
 fn all() -> Vec<Arc<dyn Layer>> {
@@ -35,7 +36,26 @@ fn all() -> Vec<Arc<dyn Layer>> {
         Arc::new(Rescaling::new(0.5).offset([1.0, 2.0]).name("c")),
         Arc::new(Normalization::new().axes([1, 2]).invert(true).name("n")),
         Arc::new(Identity::new().name("i")),
+        Arc::new(
+            Sequential::new()
+                .name("q")
+                .input([2])
+                .add(Dense::new(3).name("inside"))
+                .into_model()
+                .into_submodel()
+                .trainable(false),
+        ),
+        Arc::new(functional().into_submodel()),
     ]
+}
+
+/// One layer called on two inputs.
+fn functional() -> Model {
+    let (a, b) = (Input::new([2]).name("a").tensor(), Input::new([2]).name("b").tensor());
+    let shared = Dense::new(3).name("shared").shared();
+    let last = Dense::new(1).name("last").on(&shared.on(&a));
+    let model = Model::functional([&a, &b], [&last, &shared.on(&b)]).unwrap();
+    model.name_model("m")
 }
 
 #[test]

@@ -25,7 +25,7 @@ fn value_and_gradient(
     let truth = input(&graph, "y_true", y_true);
     let pred = input(&graph, "y_pred", y_pred);
     let weight_node = weight.map(|weight| graph.literal(weight.clone()));
-    let value = losses::compute(loss, truth, pred, weight_node).unwrap();
+    let value = losses::compute(loss, truth, pred, weight_node, None).unwrap();
     let scalar = match cotangent {
         Some(cotangent) => (value * graph.literal(cotangent.clone())).sum_all(),
         None => value,
@@ -155,7 +155,7 @@ fn wrong_shapes_name_the_loss_that_fits() {
     let y_pred = graph.full([32, 10], 0.1);
     let labels = graph.input("labels", [32], DType::I32);
     let refused = |loss: &dyn Loss, y_true| {
-        losses::compute(loss, y_true, y_pred, None).unwrap_err().to_string()
+        losses::compute(loss, y_true, y_pred, None, None).unwrap_err().to_string()
     };
     let text = refused(&CategoricalCrossentropy::new(), labels);
     assert_eq!(
@@ -235,8 +235,8 @@ fn a_loss_of_the_whole_batch_takes_weights() {
     let graph = Graph::new();
     let (y_true, y_pred) = (node(&graph, &[2, 1], &[1.0, 0.0]), node(&graph, &[2, 1], &[0.5, 0.5]));
     let weight = node(&graph, &[2], &[1.0, 3.0]);
-    let plain = losses::compute(&Dice::new(), y_true, y_pred, None).unwrap();
-    let weighted = losses::compute(&Dice::new(), y_true, y_pred, Some(weight)).unwrap();
+    let plain = losses::compute(&Dice::new(), y_true, y_pred, None, None).unwrap();
+    let weighted = losses::compute(&Dice::new(), y_true, y_pred, Some(weight), None).unwrap();
     let results = values(&graph, &[plain, weighted], &[]);
     assert!((results[1][0] - 2.0 * results[0][0]).abs() < 1e-6, "{results:?}");
 }

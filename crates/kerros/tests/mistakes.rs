@@ -108,7 +108,7 @@ fn wrong_layers_are_refused() {
       expected: the input first
       in: layer `input_layer`
     ");
-    let flat = Sequential::new().input([]).add(Dense::new(1));
+    let flat = Sequential::new().input(kerros::Shape::scalar()).add(Dense::new(1));
     insta::assert_snapshot!(built(flat), @r"
     each input row is a single number
       expected: rows of at least one axis: [batch, .., in]
@@ -284,15 +284,15 @@ fn a_weight_that_the_loss_does_not_see_is_refused() {
         fn options(&self) -> &Options {
             &self.0
         }
-        fn weights(&self, _input: &kerros::Shape) -> kerros::Result<Vec<Weight>> {
+        fn weights(&self, _inputs: &[kerros::Shape]) -> kerros::Result<Vec<Weight>> {
             Ok(vec![Weight::new("idle", [2], Arc::new(kerros::initializers::Zeros::new()))])
         }
         fn call<'g>(
             &self,
-            x: kerros::graph::Node<'g>,
+            inputs: &[kerros::graph::Node<'g>],
             _call: &Call<'_, 'g>,
-        ) -> kerros::Result<kerros::graph::Node<'g>> {
-            Ok(x)
+        ) -> kerros::Result<Vec<kerros::graph::Node<'g>>> {
+            Ok(inputs.to_vec())
         }
     }
 

@@ -64,7 +64,7 @@ impl ModelSpec {
             dims => Shape::from(&dims[1..]),
         });
         let has_input_layer = matches!(self.layers.first(),
-            Some(LayerSpec::Ready(layer)) if layer.input_shape().is_some());
+            Some(LayerSpec::Ready(layer)) if layer.input_spec().is_some());
         match (&self.input, data_row) {
             (Some(input), _) => model = model.input(input.as_slice()),
             (None, Some(row)) if !has_input_layer => model = model.input(row),

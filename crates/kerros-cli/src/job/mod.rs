@@ -9,7 +9,7 @@ mod section;
 
 use std::path::{Path, PathBuf};
 
-use kerros::{Error, ErrorKind, Result, Sequential};
+use kerros::{Error, ErrorKind, Model, Result};
 use toml::Table;
 
 pub use callback::JobCallback;
@@ -139,13 +139,13 @@ impl Job {
     ///
     /// # Errors
     /// What building and compiling find, with the layer or the object.
-    pub fn model(&self, data: &Parts, seed: Option<u64>) -> Result<Sequential> {
+    pub fn model(&self, data: &Parts, seed: Option<u64>) -> Result<Model> {
         let mut model = self.model.build(&self.name, &data.train.inputs)?;
         if let Some(seed) = seed {
             model = model.seed(seed);
         }
         self.compile.compile(&mut model)?;
-        Ok(model)
+        Ok(model.into_model())
     }
 }
 

@@ -1,11 +1,11 @@
 use std::sync::Arc;
 
-use kerros_core::{Result, Shape};
+use kerros_core::Result;
 use kerros_graph::Node;
 use serde_json::{Value, json};
 
 use super::options::layer_methods;
-use super::{Call, Layer, Options, Weight};
+use super::{Call, Layer, Options};
 use crate::activations;
 use crate::object::{Choice, Config, ConfigReader, Described, Entry, Family};
 

@@ -42,7 +42,9 @@ impl<'a, 'g> Call<'a, 'g> {
     /// The tensors of an argument; none when it was not given.
     pub fn tensors(&self, name: &str) -> Vec<Node<'g>> {
         let argument = self.argument(name);
-        argument.map(|argument| argument.tensors().into_iter().copied().collect()).unwrap_or_default()
+        argument
+            .map(|argument| argument.tensors().into_iter().copied().collect())
+            .unwrap_or_default()
     }
 
     /// An argument that is true or false.

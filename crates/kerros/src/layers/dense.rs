@@ -172,8 +172,7 @@ impl Layer for Dense {
                 .expected("rows of at least one axis: [batch, .., in]")
                 .hint("give inputs of shape [rows, 1]: `x.reshape([rows, 1])`"));
         };
-        let kernel =
-            Weight::new("kernel", [width, self.units], self.kernel_initializer.resolve()?);
+        let kernel = Weight::new("kernel", [width, self.units], self.kernel_initializer.resolve()?);
         let regularizer = resolve_regularizer(&self.kernel_regularizer)?;
         let constraint = resolve_constraint(&self.kernel_constraint)?;
         let mut weights = vec![Weight { regularizer, constraint, ..kernel }];

@@ -5,7 +5,7 @@ use kerros_graph::Node;
 use serde_json::{Value, json};
 
 use super::options::{layer_methods, maybe_f64, out_of_range};
-use super::{Call, Layer, Options, Weight};
+use super::{Call, Layer, Options};
 use crate::object::{Config, ConfigReader, Described, Entry};
 
 /// While training, sets a share `rate` of the elements to 0 and multiplies the others by

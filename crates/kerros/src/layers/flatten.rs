@@ -1,11 +1,11 @@
 use std::sync::Arc;
 
-use kerros_core::{Result, Shape};
+use kerros_core::Result;
 use kerros_graph::Node;
 use serde_json::json;
 
 use super::options::layer_methods;
-use super::{Call, Layer, Options, Weight};
+use super::{Call, Layer, Options};
 use crate::object::{Config, ConfigReader, Described, Entry};
 
 /// All axes but the batch axis as one.

@@ -1,10 +1,10 @@
 use std::sync::Arc;
 
-use kerros_core::{Result, Shape};
+use kerros_core::Result;
 use kerros_graph::Node;
 
 use super::options::layer_methods;
-use super::{Call, Layer, Options, Weight};
+use super::{Call, Layer, Options};
 use crate::object::{Config, ConfigReader, Described, Entry};
 
 /// `y = x`: a placeholder.

@@ -1,11 +1,11 @@
 use std::sync::Arc;
 
-use kerros_core::{Result, Shape};
+use kerros_core::Result;
 use kerros_graph::Node;
 use serde_json::json;
 
 use super::options::{layer_methods, maybe_f64, out_of_range};
-use super::{Call, Layer, Options, Weight};
+use super::{Call, Layer, Options};
 use crate::object::{Config, ConfigReader, Described, Entry};
 
 /// `x` where `x >= 0`, `negative_slope * x` below.

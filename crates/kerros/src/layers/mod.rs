@@ -230,11 +230,7 @@ pub trait Layer: Described {
     ///
     /// # Errors
     /// As [`Layer::call`].
-    fn call_masked<'g>(
-        &self,
-        inputs: &[Node<'g>],
-        call: &Call<'_, 'g>,
-    ) -> Result<Vec<Masked<'g>>> {
+    fn call_masked<'g>(&self, inputs: &[Node<'g>], call: &Call<'_, 'g>) -> Result<Vec<Masked<'g>>> {
         let results = self.call(inputs, call)?;
         let mut masks = match self.supports_masking() {
             true => self.compute_mask(inputs, call)?,

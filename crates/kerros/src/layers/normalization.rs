@@ -1,6 +1,6 @@
 use std::sync::Arc;
 
-use kerros_core::{DType, Error, ErrorKind, Result, Shape, Tensor};
+use kerros_core::{Error, ErrorKind, Result, Shape, Tensor};
 use kerros_graph::Node;
 use serde_json::{Value, json};
 
@@ -231,16 +231,11 @@ impl Layer for Normalization {
                 .expected(format!("{dims}, from inputs of shape [batch] + {input}"))
                 .hint("adapt it to data of the same shape as the layer's input"));
             }
-            Some((mean, variance)) => (
-                Weight::fixed("mean", mean.clone()),
-                Weight::fixed("variance", variance.clone()),
-            ),
+            Some((mean, variance)) => {
+                (Weight::fixed("mean", mean.clone()), Weight::fixed("variance", variance.clone()))
+            }
         };
-        Ok(vec![
-            mean,
-            variance,
-            Weight::fixed("count", Tensor::scalar(0i32)),
-        ])
+        Ok(vec![mean, variance, Weight::fixed("count", Tensor::scalar(0i32))])
     }
 
     fn supports_masking(&self) -> bool {

@@ -1,11 +1,11 @@
 use std::sync::Arc;
 
-use kerros_core::{Error, ErrorKind, Result, Shape};
+use kerros_core::{Error, ErrorKind, Result};
 use kerros_graph::Node;
 use serde_json::{Value, json};
 
 use super::options::layer_methods;
-use super::{Call, Layer, Options, Weight};
+use super::{Call, Layer, Options};
 use crate::object::{Config, ConfigReader, Described, Entry};
 
 /// `e^x / sum(e^x)` along an axis: numbers that are positive and add up to 1.

@@ -16,6 +16,10 @@ const TRIAL_ROWS: usize = 3;
 /// many times.
 const TRIAL_LENGTHS: [(usize, usize); 4] = [(16, 24), (64, 96), (256, 320), (299, 331)];
 
+/// Elements of one row of a value, at most: a row of 16 GiB is a mistake, and shapes below it
+/// multiply without overflow.
+const MAX_ROW_ELEMENTS: usize = 1 << 32;
+
 /// What a trial found.
 struct Trial {
     /// For each layer what it asks for.
@@ -126,6 +130,10 @@ impl Network {
             let dims: Shape = std::iter::once(rows).chain(row.iter().copied()).collect();
             Masked { node: graph.input(&spec.name, dims, spec.dtype), mask: None }
         };
+        for spec in &self.inputs {
+            check_size(&std::iter::once(rows).chain(spec.shape.filled(length).to_vec()).collect())
+                .map_err(|error| error.context(format!("input `{}`", spec.name)))?;
+        }
         let mut values = Values::new(self.inputs.iter().map(input).collect());
         let mut weights: Vec<Option<Vec<Weight>>> = vec![None; self.layers.len()];
         let mut nodes: Vec<Vec<Node<'_>>> = vec![Vec::new(); self.layers.len()];
@@ -153,6 +161,9 @@ impl Network {
             }
             let results = network.apply(call, &values, &nodes[at], run, &mut forward)?;
             graph.check().map_err(|error| error.at(&origin))?;
+            for result in &results {
+                check_size(&result.node.shape()).map_err(|error| error.at(&origin))?;
+            }
             for result in results.iter().filter(|_| !self.layers[at].layer.is_operation()) {
                 let shape = result.node.shape();
                 if shape.first() != Some(&rows) {
@@ -206,5 +217,16 @@ impl Network {
             Source::Call { call, output } => Shape::from(&trial.shapes[call][output][1..]),
         };
         Ok(self.outputs.iter().map(shape).collect())
+    }
+}
+
+/// Refuses rows of absurd sizes.
+fn check_size(shape: &Shape) -> Result<()> {
+    let row = Shape::from(shape.get(1..).unwrap_or_default());
+    let size = row.iter().try_fold(1usize, |size, &dim| size.checked_mul(dim));
+    match size.is_some_and(|size| size <= MAX_ROW_ELEMENTS) {
+        true => Ok(()),
+        false => Err(Error::new(ErrorKind::Shape, format!("rows of shape {row}"))
+            .expected(format!("at most {MAX_ROW_ELEMENTS} elements in a row"))),
     }
 }

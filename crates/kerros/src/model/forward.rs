@@ -85,11 +85,7 @@ impl Network {
     }
 
     /// Takes the outputs from the values.
-    pub(super) fn finish<'g>(
-        &self,
-        values: &Values<'g>,
-        forward: &mut Forward<'g>,
-    ) -> Result<()> {
+    pub(super) fn finish<'g>(&self, values: &Values<'g>, forward: &mut Forward<'g>) -> Result<()> {
         for &output in &self.outputs {
             let value = values.get(output).ok_or_else(|| {
                 Error::new(ErrorKind::Argument, format!("the model has no value {output:?}"))

@@ -7,14 +7,12 @@ use std::sync::Arc;
 use kerros_core::{DType, Error, ErrorKind, Origin, Result};
 
 use super::order::{CallLink, layers_by_depth};
-use super::{
-    Argument, Arguments, InputSpec, IntoLayer, LayerCall, Model, Network, PartialShape, Source,
-};
+use super::{Argument, Arguments, InputSpec, LayerCall, Model, Network, PartialShape, Source};
 use crate::layers::Layer;
 
 /// A tensor of a model that is being described: not numbers, but how they will be made.
 ///
-/// Made by [`Input`], and by layers with [`IntoLayer::on`]; [`Model::functional`] makes a model
+/// Made by [`Input`], and by layers with [`super::IntoLayer::on`]; [`Model::functional`] makes a model
 /// of it.
 #[derive(Clone)]
 pub struct KerasTensor {
@@ -153,9 +151,7 @@ impl IntoArguments for Arguments<KerasTensor> {
 
 /// Positional arguments of a call with several, such as attention's query and value:
 /// `MultiHeadAttention::new(2, 8).on(arguments([&query, &value]).with("attention_mask", &mask))`.
-pub fn arguments<'a>(
-    tensors: impl IntoIterator<Item = &'a KerasTensor>,
-) -> Arguments<KerasTensor> {
+pub fn arguments<'a>(tensors: impl IntoIterator<Item = &'a KerasTensor>) -> Arguments<KerasTensor> {
     let positional = tensors.into_iter().map(Argument::from).collect();
     Arguments { positional, keyword: Vec::new() }
 }
@@ -279,9 +275,10 @@ impl Walk {
                 }
                 Visit::Leave(tensor, layer) => {
                     let Maker::Call { arguments, .. } = &*tensor.maker else { continue };
-                    let parents = arguments.tensors().into_iter().filter_map(|tensor| {
-                        self.call_places.get(&tensor.id()).copied().flatten()
-                    });
+                    let parents = arguments
+                        .tensors()
+                        .into_iter()
+                        .filter_map(|tensor| self.call_places.get(&tensor.id()).copied().flatten());
                     let parents = parents.collect();
                     self.call_places.insert(tensor.id(), Some(self.calls.len()));
                     self.calls.push((layer, arguments.clone()));

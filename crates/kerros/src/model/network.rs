@@ -161,9 +161,9 @@ impl Network {
 
     /// Sets the inputs, with names that are made for those that have none.
     pub(crate) fn set_inputs(&mut self, mut specs: Vec<InputSpec>) {
-        let given = specs.iter().map(|spec| {
-            ("InputLayer", Some(spec.name.as_str()).filter(|name| !name.is_empty()))
-        });
+        let given = specs
+            .iter()
+            .map(|spec| ("InputLayer", Some(spec.name.as_str()).filter(|name| !name.is_empty())));
         let names = names::unique(given.collect::<Vec<_>>().into_iter());
         specs.iter_mut().zip(names).for_each(|(spec, name)| spec.name = name);
         self.inputs = specs;
@@ -228,11 +228,13 @@ impl Network {
         self.outputs.iter().map(|&output| self.shape_of(output)).collect()
     }
 
-    /// The shape of one row of a value.
+    /// The shape of one row of a value; without axes as long as it is not known.
     pub fn shape_of(&self, source: Source) -> &PartialShape {
         match source {
             Source::Input(input) => &self.inputs[input].shape,
-            Source::Call { call, output } => &self.calls[call].shapes[output],
+            Source::Call { call, output } => {
+                self.calls[call].shapes.get(output).unwrap_or(PartialShape::NONE)
+            }
         }
     }
 

@@ -16,11 +16,7 @@ pub(super) struct CallLink {
 /// `finished` lists calls so that each comes after its parents, in the order in which a
 /// depth-first walk from the outputs finishes them; `met` lists layers in the order in which
 /// that walk first meets them.
-pub(super) fn layers_by_depth(
-    links: &[CallLink],
-    finished: &[usize],
-    met: &[usize],
-) -> Vec<usize> {
+pub(super) fn layers_by_depth(links: &[CallLink], finished: &[usize], met: &[usize]) -> Vec<usize> {
     let mut call_depths: HashMap<usize, usize> = HashMap::new();
     let mut layer_depths: HashMap<usize, usize> = HashMap::new();
     for &call in finished.iter().rev() {
@@ -47,8 +43,7 @@ mod tests {
     fn the_farthest_comes_first() {
         // 0 -> 1 -> 3, 0 -> 2 -> 3 where 2 is met first, and 1 is called once more on itself.
         let link = |layer, parents: &[usize]| CallLink { layer, parents: parents.to_vec() };
-        let links =
-            [link(0, &[]), link(1, &[0]), link(2, &[0]), link(1, &[1]), link(3, &[2, 3])];
+        let links = [link(0, &[]), link(1, &[0]), link(2, &[0]), link(1, &[1]), link(3, &[2, 3])];
         let order = layers_by_depth(&links, &[0, 2, 1, 3, 4], &[3, 2, 0, 1]);
         assert_eq!(order, [0, 1, 2, 3]);
     }

@@ -20,6 +20,9 @@ use serde_json::{Value, json};
 pub struct PartialShape(Vec<Option<usize>>);
 
 impl PartialShape {
+    /// A shape without axes.
+    pub(crate) const NONE: &'static PartialShape = &PartialShape(Vec::new());
+
     /// The axes.
     pub fn dims(&self) -> &[Option<usize>] {
         &self.0

@@ -84,10 +84,14 @@ impl Described for Submodel {
     }
 
     fn config(&self) -> Config {
-        let mut network = self.network().clone();
+        let known = !self.network.inputs.is_empty();
+        let built = if known { self.built(&[]).ok() } else { None };
+        let mut network = built.unwrap_or(self.network()).clone();
         if let Some(name) = &self.options.name {
             network.name.clone_from(name);
         }
+        // A frozen model freezes its layers, as setting `trainable` does in Keras.
+        network.layers.iter_mut().for_each(|entry| entry.trainable &= self.options.trainable);
         saving::network_config(&network, self.options.trainable)
     }
 }
@@ -126,11 +130,7 @@ impl Layer for Submodel {
         Ok(self.call_masked(inputs, call)?.into_iter().map(|result| result.node).collect())
     }
 
-    fn call_masked<'g>(
-        &self,
-        inputs: &[Node<'g>],
-        call: &Call<'_, 'g>,
-    ) -> Result<Vec<Masked<'g>>> {
+    fn call_masked<'g>(&self, inputs: &[Node<'g>], call: &Call<'_, 'g>) -> Result<Vec<Masked<'g>>> {
         let shapes: Vec<Shape> = inputs.iter().map(|input| input.shape()).collect();
         let network = self.built(&shapes)?;
         self.check_inputs(network, &shapes)?;

@@ -75,9 +75,9 @@ fn per_output<T>(entries: &PerOutput<T>, write: impl Fn(&T) -> Value) -> Value {
         PerOutput::List(entries) => {
             entries.iter().map(|entry| entry.as_ref().map_or(Value::Null, &write)).collect()
         }
-        PerOutput::Named(entries) => {
-            Value::Object(entries.iter().map(|(name, entry)| (name.clone(), write(entry))).collect())
-        }
+        PerOutput::Named(entries) => Value::Object(
+            entries.iter().map(|(name, entry)| (name.clone(), write(entry))).collect(),
+        ),
     }
 }
 
@@ -241,9 +241,9 @@ fn metrics(config: &Map<String, Value>, key: &str, problems: &mut Problems) -> M
         Value::Array(lists) if lists.iter().any(Value::is_array) => {
             PerOutput::List(lists.iter().map(|value| Some(list(value))).collect())
         }
-        Value::Object(entries) if objects::class_name(value).is_none() => {
-            PerOutput::Named(entries.iter().map(|(name, value)| (name.clone(), list(value))).collect())
-        }
+        Value::Object(entries) if objects::class_name(value).is_none() => PerOutput::Named(
+            entries.iter().map(|(name, value)| (name.clone(), list(value))).collect(),
+        ),
         value => PerOutput::All(list(value)),
     }
 }

@@ -25,7 +25,8 @@ pub(super) fn model(
     let mut model = match network.is_functional {
         true => {
             let module = "keras.src.models.functional";
-            let mut model = serialized(module.into(), "Functional", config(network, true, warnings));
+            let mut model =
+                serialized(module.into(), "Functional", config(network, true, warnings));
             model["registered_name"] = json!("Functional");
             model["build_config"] = json!({"input_shape": null});
             model

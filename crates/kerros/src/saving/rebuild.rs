@@ -82,9 +82,8 @@ fn network(class: &str, config: &Config, problems: &mut Problems) -> Result<Opti
     }
     let (name, trainable) = options(config, class, problems);
     let layers = values.iter().enumerate();
-    let layers: Vec<(Arc<dyn Layer>, &Value)> = layers
-        .filter_map(|(at, value)| Some((layer(at, value, problems)?, value)))
-        .collect();
+    let layers: Vec<(Arc<dyn Layer>, &Value)> =
+        layers.filter_map(|(at, value)| Some((layer(at, value, problems)?, value))).collect();
     if layers.len() < values.len() {
         return Ok(None);
     }

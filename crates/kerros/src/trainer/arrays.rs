@@ -130,7 +130,20 @@ impl Model {
     /// Checks samples and brings them into the types that the graphs take; builds the model
     /// from their shape when it is not built.
     pub(crate) fn arrays(&mut self, samples: &Samples, what: &str) -> Result<Arrays> {
-        self.checked_arrays(samples).map_err(|error| error.context(what))
+        let arrays = self.checked_arrays(samples).map_err(|error| error.context(what))?;
+        self.check_endings()?;
+        Ok(arrays)
+    }
+
+    /// Holds the model's outputs against their losses, once.
+    fn check_endings(&mut self) -> Result<()> {
+        let trackers = self.compiled()?.trackers.as_mut().ok_or_else(not_built)?;
+        if std::mem::replace(&mut trackers.is_checked, true) {
+            return Ok(());
+        }
+        let losses: Vec<_> = trackers.outputs.iter().map(|output| output.loss.clone()).collect();
+        let with_loss = losses.iter().enumerate().filter_map(|(at, l)| Some((at, l.as_ref()?)));
+        with_loss.into_iter().try_for_each(|(at, loss)| checks::output_fits_loss(self, at, &**loss))
     }
 
     fn checked_arrays(&mut self, samples: &Samples) -> Result<Arrays> {
@@ -150,8 +163,7 @@ impl Model {
             given.iter().map(|target| target.map(row_shape)).collect();
         self.prepare_trackers(&input_rows, &target_rows)?;
         let predictions = self.network.output_rows(&input_rows)?;
-        let trackers = self.compiled()?.trackers.as_mut().ok_or_else(not_built)?;
-        let is_checked = std::mem::replace(&mut trackers.is_checked, true);
+        let trackers = self.compiled()?.trackers.as_ref().ok_or_else(not_built)?;
         let outputs = trackers.outputs.iter();
         let outputs: Vec<_> =
             outputs.map(|output| (output.loss.clone(), output.target_dtype())).collect();
@@ -176,13 +188,6 @@ impl Model {
             }
             targets.push(Some(target));
             weights.push(weight);
-        }
-        if !is_checked {
-            for (at, (loss, _)) in outputs.iter().enumerate() {
-                if let Some(loss) = loss {
-                    checks::output_fits_loss(self, at, &**loss)?;
-                }
-            }
         }
         Ok(Arrays { inputs, targets, weights, rows: samples.num_rows() })
     }

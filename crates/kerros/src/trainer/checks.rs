@@ -64,7 +64,8 @@ pub fn inputs(network: &Network, inputs: &[Tensor]) -> Result<Vec<Tensor>> {
             "[]" => "[batch]".to_string(),
             dims => format!("[batch, {}", &dims[1..]),
         };
-        let wanted: Shape = std::iter::once(rows).chain(spec.shape.filled(0).iter().copied()).collect();
+        let wanted: Shape =
+            std::iter::once(rows).chain(spec.shape.filled(0).iter().copied()).collect();
         let error = Error::new(
             ErrorKind::Shape,
             format!("input `{}` has the shape {}", spec.name, given.shape()),

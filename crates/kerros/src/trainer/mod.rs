@@ -26,8 +26,8 @@ pub use compile::Compile;
 pub use evaluate::Evaluate;
 pub use fit::{Fit, Verbose};
 pub use function::{Function, Variable, Variables};
-pub use per_output::{IntoLosses, IntoMetrics, Losses, MetricLists, PerOutput};
 pub use history::{History, Metrics, Series};
+pub use per_output::{IntoLosses, IntoMetrics, Losses, MetricLists, PerOutput};
 pub use training::{Training, TrainingSize};
 
 pub(crate) use compile::Compiled;

@@ -62,11 +62,10 @@ impl<T: Clone> PerOutput<T> {
         match self {
             PerOutput::All(entry) => Ok(vec![Some(entry.clone()); names.len()]),
             PerOutput::List(entries) if entries.len() == names.len() => Ok(entries.clone()),
-            PerOutput::List(entries) => Err(Error::new(
-                ErrorKind::Argument,
-                format!("{} {what} were given", entries.len()),
-            )
-            .expected(format!("one per output: {}", names.join(", ")))),
+            PerOutput::List(entries) => {
+                Err(Error::new(ErrorKind::Argument, format!("{} {what} were given", entries.len()))
+                    .expected(format!("one per output: {}", names.join(", "))))
+            }
             PerOutput::Named(entries) => {
                 if let Some((name, _)) = entries.iter().find(|(name, _)| !names.contains(name)) {
                     return Err(Error::new(

@@ -171,7 +171,7 @@ impl Model {
             resets.push(Reset { id, zero: Tensor::zeros(shape, dtype) });
             id
         };
-        let mut mean = |declare: &mut dyn FnMut(&Shape, DType) -> StateId| MeanStates {
+        let mean = |declare: &mut dyn FnMut(&Shape, DType) -> StateId| MeanStates {
             total: declare(&Shape::scalar(), DType::F32),
             rows: declare(&Shape::scalar(), DType::F32),
         };
