@@ -3,6 +3,7 @@
 
 mod digits;
 mod jobs;
+mod keras_files;
 mod mistakes;
 mod same_bits;
 mod verbs;
