@@ -17,19 +17,19 @@
 mod blocking;
 mod check;
 mod column;
-mod cuts;
-mod pack;
+pub(crate) mod cuts;
+pub(crate) mod pack;
 #[cfg(target_arch = "x86_64")]
 mod pack_avx2;
 #[cfg(target_arch = "x86_64")]
 mod pack_avx512;
-mod scratch;
-mod tile;
+pub(crate) mod scratch;
+pub(crate) mod tile;
 #[cfg(target_arch = "x86_64")]
-mod tile_avx2;
+pub(crate) mod tile_avx2;
 #[cfg(target_arch = "x86_64")]
-mod tile_avx512;
-mod tile_scalar;
+pub(crate) mod tile_avx512;
+pub(crate) mod tile_scalar;
 
 #[cfg(test)]
 mod tests;
