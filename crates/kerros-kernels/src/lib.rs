@@ -5,6 +5,7 @@
 //! handed, so that a caller may split the work over threads as it likes.
 
 pub mod arg_reduce;
+pub mod conv;
 pub mod copy;
 pub mod cross_entropy;
 pub mod gemm;

@@ -1,6 +1,12 @@
 //! The contract between blocking and the register tiles.
 
 use super::pack::Packing;
+#[cfg(target_arch = "x86_64")]
+use super::tile_avx2::Avx2Tiles;
+#[cfg(target_arch = "x86_64")]
+use super::tile_avx512::Avx512Tiles;
+use super::tile_scalar::ScalarTiles;
+use crate::{Isa, Level};
 
 /// One register tile of work: `rows x columns` elements of C over the positions of all
 /// segments, one after the other in one chain.
@@ -101,6 +107,25 @@ pub(crate) struct DotRows<'a> {
     pub x: &'a [f32],
     pub x_stride: usize,
     pub add_out: bool,
+}
+
+/// A computation over the tiles of any instruction set; [`with_tiles`] picks them.
+pub(crate) trait TileJob {
+    /// What the computation returns.
+    type Output;
+    /// Runs it on these tiles.
+    fn run<T: Tiles>(self, tiles: T) -> Self::Output;
+}
+
+/// Runs a computation on the tiles of the instruction set that the token proves.
+pub(crate) fn with_tiles<J: TileJob>(isa: Isa, job: J) -> J::Output {
+    match isa.level() {
+        #[cfg(target_arch = "x86_64")]
+        Level::Avx512 => job.run(Avx512Tiles::new(isa).expect("the token proves AVX-512")),
+        #[cfg(target_arch = "x86_64")]
+        Level::Avx2 => job.run(Avx2Tiles::new(isa).expect("the token proves AVX2")),
+        _ => job.run(ScalarTiles),
+    }
 }
 
 /// The length of a slice that holds `rows x cols` elements with these strides. Saturates,
