@@ -191,22 +191,17 @@ impl Rows {
         Rows { loops, rows }
     }
 
-    /// Calls with the place of the first row in the source and in the result, for each line of
-    /// rows.
-    pub(super) fn for_each(&self, mut call: impl FnMut(usize, usize)) {
-        let [a, b, c] = self.loops;
-        for i in 0..a.count {
-            for j in 0..b.count {
-                for k in 0..c.count {
-                    let source = i * a.source + j * b.source + k * c.source;
-                    call(source, i * a.out + j * b.out + k * c.out);
-                }
-            }
-        }
+    /// How many lines of rows there are.
+    pub(super) fn num_lines(&self) -> usize {
+        self.loops.iter().map(|each| each.count).product()
     }
 
-    fn num_lines(&self) -> usize {
-        self.loops.iter().map(|each| each.count).product()
+    /// The place of a line's first row in the source and in the result.
+    pub(super) fn line(&self, index: usize) -> (usize, usize) {
+        let [a, b, c] = self.loops;
+        let [i, j, k] = [index / (b.count * c.count), index / c.count % b.count, index % c.count];
+        let source = i * a.source + j * b.source + k * c.source;
+        (source, i * a.out + j * b.out + k * c.out)
     }
 }
 
@@ -269,7 +264,8 @@ impl BlockJob<'_> {
                     bias: self.bias.filter(|_| is_last).map(|bias| &bias[column..]),
                     relu: self.relu && is_last,
                 };
-                self.rows.for_each(|from, to| {
+                for line in 0..self.rows.num_lines() {
+                    let (from, to) = self.rows.line(line);
                     for strip in 0..strips.num() {
                         let rows = strips.range(strip);
                         let start = from + rows.start * self.rows.rows.source;
@@ -289,7 +285,7 @@ impl BlockJob<'_> {
                         let at = to + rows.start * self.rows.rows.out + column;
                         tiles.tile(&tile, &mut out[at..]);
                     }
-                });
+                }
             }
         }
     }

@@ -75,10 +75,11 @@ impl Kernel for Contract<'_> {
                     bias: bias.filter(|_| at + 1 == chunks.len()),
                     relu: relu && at + 1 == chunks.len(),
                 };
-                rows.for_each(|from, to| {
+                for index in 0..rows.num_lines() {
+                    let (from, to) = rows.line(index);
                     let source = region.numbers.get(from..).unwrap_or(&[]);
                     line.run::<V>(rows.rows.count, source, &mut out[to..]);
-                });
+                }
             }
         }
     }

@@ -117,8 +117,9 @@ fn sums<const ROWS: usize, const VECTORS: usize, const MASK_B: bool>(
 ) {
     tile.check(ROWS, VECTORS, LANES, out);
     let last_mask = first_lanes(tile.columns - (VECTORS - 1) * LANES);
-    let all = first_lanes(LANES);
-    let mask = |v: usize| if v + 1 == VECTORS { last_mask } else { all };
+    // Masked stores cost some processors more than the rest of a short tile.
+    let last_is_whole = tile.columns.is_multiple_of(LANES);
+    let is_whole = |v: usize| v + 1 < VECTORS || last_is_whole;
     let mut sums = [[_mm256_setzero_ps(); VECTORS]; ROWS];
 
     let (a_row_stride, a_col_stride) = (tile.a_row_stride, tile.a_col_stride);
@@ -169,7 +170,7 @@ fn sums<const ROWS: usize, const VECTORS: usize, const MASK_B: bool>(
             unrolled!(VECTORS, |v| {
                 let from = total.numbers.as_ptr().wrapping_add(i * total.row_stride + v * LANES);
                 // SAFETY: `Tile::check` proved `ROWS x columns` elements of the total.
-                let total = unsafe { _mm256_maskload_ps(from, mask(v)) };
+                let total = unsafe { load(from, is_whole(v), last_mask) };
                 sums[i][v] = _mm256_add_ps(total, sums[i][v]);
             });
         });
@@ -179,7 +180,7 @@ fn sums<const ROWS: usize, const VECTORS: usize, const MASK_B: bool>(
             unrolled!(VECTORS, |v| {
                 let from = out.as_ptr().wrapping_add(i * tile.out_row_stride + v * LANES);
                 // SAFETY: `Tile::check` proved `ROWS x columns` elements of the output.
-                let before = unsafe { _mm256_maskload_ps(from, mask(v)) };
+                let before = unsafe { load(from, is_whole(v), last_mask) };
                 sums[i][v] = _mm256_add_ps(before, sums[i][v]);
             });
         });
@@ -188,7 +189,7 @@ fn sums<const ROWS: usize, const VECTORS: usize, const MASK_B: bool>(
         unrolled!(VECTORS, |v| {
             let from = bias.as_ptr().wrapping_add(v * LANES);
             // SAFETY: `Tile::check` proved `columns` elements of the bias.
-            let bias = unsafe { _mm256_maskload_ps(from, mask(v)) };
+            let bias = unsafe { load(from, is_whole(v), last_mask) };
             unrolled!(ROWS, |i| { sums[i][v] = _mm256_add_ps(sums[i][v], bias) });
         });
     }
@@ -204,8 +205,29 @@ fn sums<const ROWS: usize, const VECTORS: usize, const MASK_B: bool>(
     unrolled!(ROWS, |i| {
         unrolled!(VECTORS, |v| {
             let to = out.as_mut_ptr().wrapping_add(i * tile.out_row_stride + v * LANES);
-            // SAFETY: `Tile::check` proved `ROWS x columns` elements of the output.
-            unsafe { _mm256_maskstore_ps(to, mask(v), sums[i][v]) };
+            if is_whole(v) {
+                // SAFETY: `Tile::check` proved `ROWS x columns` elements of the output.
+                unsafe { _mm256_storeu_ps(to, sums[i][v]) };
+            } else {
+                // SAFETY: `Tile::check` proved `ROWS x columns` elements of the output.
+                unsafe { _mm256_maskstore_ps(to, last_mask, sums[i][v]) };
+            }
         });
     });
+}
+
+/// A whole vector, or the lanes of a mask and zeros.
+///
+/// # Safety
+/// `LANES` elements lie at `from`, or those of the mask when it is not whole.
+#[target_feature(enable = "avx2,fma")]
+#[inline]
+unsafe fn load(from: *const f32, is_whole: bool, mask: __m256i) -> __m256 {
+    if is_whole {
+        // SAFETY: the caller's promise.
+        unsafe { _mm256_loadu_ps(from) }
+    } else {
+        // SAFETY: the caller's promise.
+        unsafe { _mm256_maskload_ps(from, mask) }
+    }
 }
