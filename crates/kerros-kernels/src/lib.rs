@@ -14,6 +14,7 @@ pub mod isa;
 pub mod lanes;
 pub mod map;
 pub mod norm;
+pub mod pool;
 pub mod reduce;
 pub mod scan;
 pub mod softmax;

@@ -165,6 +165,15 @@ pub struct PoolSizes {
     pub channels: usize,
 }
 
+/// How many rows a result of `batch` items with these spatial lengths is shared out by: items
+/// when there are several, else positions of the first axis longer than 1.
+pub fn num_rows(batch: usize, lens: [usize; 3]) -> usize {
+    match batch {
+        1 => lens.into_iter().find(|&len| len > 1).unwrap_or(1),
+        _ => batch,
+    }
+}
+
 /// A row-major index as one index per axis.
 fn split(mut flat: usize, lens: [usize; 3]) -> [usize; 3] {
     let mut index = [0; 3];

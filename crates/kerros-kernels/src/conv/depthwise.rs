@@ -14,6 +14,7 @@ use crate::Isa;
 use crate::gemm::cuts::Cuts;
 use crate::gemm::tile::Segment;
 use crate::lanes::{Kernel, dispatch};
+use crate::reduce::row::{load, store};
 
 /// Positions that are computed side by side.
 const POSITIONS: usize = 4;
@@ -153,9 +154,9 @@ impl LineJob<'_> {
             let kernel = &self.kernel[row * self.channels + channel..];
             let source = &source[start + tap.offset..];
             for b in 0..B {
-                let k = load::<V>(kernel, b * V::WIDTH, lanes);
+                let k = load::<V>(&kernel[b * V::WIDTH..], lanes);
                 for (p, sums) in sums.iter_mut().enumerate() {
-                    let x = load::<V>(source, p * self.step + b * V::WIDTH, lanes);
+                    let x = load::<V>(&source[p * self.step + b * V::WIDTH..], lanes);
                     sums[b] = x.fma(k, sums[b]);
                 }
             }
@@ -163,37 +164,20 @@ impl LineJob<'_> {
         for (p, sums) in sums.into_iter().enumerate() {
             let out = &mut out[(position + p) * self.out_step + channel..];
             for (b, sum) in sums.into_iter().enumerate() {
+                let out = &mut out[b * V::WIDTH..];
                 let mut y = sum;
                 if self.add_out {
-                    y = load::<V>(out, b * V::WIDTH, lanes).add(y);
+                    y = load::<V>(out, lanes).add(y);
                 }
                 if let Some(bias) = self.bias {
-                    y = y.add(load::<V>(&bias[channel..], b * V::WIDTH, lanes));
+                    y = y.add(load::<V>(&bias[channel + b * V::WIDTH..], lanes));
                 }
                 if self.relu {
                     y = V::select(y.le(V::splat(0.0)), V::splat(0.0), y);
                 }
-                store(y, out, b * V::WIDTH, lanes);
+                store(y, out, lanes);
             }
         }
-    }
-}
-
-/// `lanes` numbers from `at` on.
-#[inline(always)]
-fn load<V: Lanes>(from: &[f32], at: usize, lanes: usize) -> V {
-    match lanes == V::WIDTH {
-        true => V::load(&from[at..at + V::WIDTH]),
-        false => V::load_part(&from[at..at + lanes]),
-    }
-}
-
-/// Writes `lanes` numbers from `at` on.
-#[inline(always)]
-fn store<V: Lanes>(value: V, to: &mut [f32], at: usize, lanes: usize) {
-    match lanes == V::WIDTH {
-        true => value.store(&mut to[at..at + V::WIDTH]),
-        false => value.store_part(&mut to[at..at + lanes]),
     }
 }
 
@@ -277,17 +261,17 @@ impl TapsJob<'_> {
         for segment in self.segments {
             for position in 0..segment.len {
                 let from = segment.offset + position * step + channel;
-                let d = load::<V>(dy, 0, lanes);
+                let d = load::<V>(dy, lanes);
                 for (sum, place) in sums.iter_mut().zip(places) {
-                    *sum = load::<V>(self.x.numbers, from + place, lanes).fma(d, *sum);
+                    *sum = load::<V>(&self.x.numbers[from + place..], lanes).fma(d, *sum);
                 }
                 dy = dy.get(self.channels..).unwrap_or(&[]);
             }
         }
         for (t, sum) in sums.into_iter().enumerate() {
-            let at = t * self.channels + channel;
-            let y = if self.add_out { load::<V>(out, at, lanes).add(sum) } else { sum };
-            store(y, out, at, lanes);
+            let out = &mut out[t * self.channels + channel..];
+            let y = if self.add_out { load::<V>(out, lanes).add(sum) } else { sum };
+            store(y, out, lanes);
         }
     }
 }

@@ -28,7 +28,7 @@ mod tests;
 
 use std::ops::Range;
 
-use kerros_core::law::window::ConvSizes;
+use kerros_core::law::window::{ConvSizes, num_rows};
 use kerros_core::{Error, ErrorKind, Result};
 
 use crate::Isa;
@@ -57,14 +57,6 @@ impl ConvScratch {
     /// No memory yet.
     pub fn new() -> Self {
         ConvScratch::default()
-    }
-}
-
-/// How many rows a result of `batch` items with these spatial lengths is shared out by.
-pub fn num_rows(batch: usize, lens: [usize; 3]) -> usize {
-    match batch {
-        1 => lens.into_iter().find(|&len| len > 1).unwrap_or(1),
-        _ => batch,
     }
 }
 

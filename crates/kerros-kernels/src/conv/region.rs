@@ -7,6 +7,11 @@ use super::pass::{Pass, PassAxis, Strides};
 /// Floats of the source that are worked on together: with a panel of the kernel they stay in
 /// a second-level cache of 512 KB.
 const BLOCK_FLOATS: usize = 48 * 1024;
+/// The same for a kernel that does not stay there: it is read anew for each block, so these
+/// should be few.
+const LARGE_BLOCK_FLOATS: usize = 512 * 1024;
+/// Floats of such a kernel.
+const LARGE_KERNEL_FLOATS: usize = 64 * 1024;
 
 /// Some items and some positions of each axis of a pass.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -26,6 +31,11 @@ impl Block {
 /// Cuts the result of a pass into blocks whose part of the source, of `channels` channels, is
 /// small.
 pub(super) fn blocks(pass: &Pass, channels: usize) -> Vec<Block> {
+    let kernel_floats = pass.num_taps() * pass.width * pass.groups * pass.columns;
+    let most_floats = match kernel_floats >= LARGE_KERNEL_FLOATS {
+        true => LARGE_BLOCK_FLOATS,
+        false => BLOCK_FLOATS,
+    };
     let counts = [pass.items, pass.axes[0].count, pass.axes[1].count, pass.axes[2].count];
     let floats = |sizes: [usize; 4]| {
         let [items, d, h, w] = sizes;
@@ -36,16 +46,16 @@ pub(super) fn blocks(pass: &Pass, channels: usize) -> Vec<Block> {
     // after them is cut as little as possible.
     let mut sizes = counts;
     for axis in 0..4 {
-        if floats(sizes) <= BLOCK_FLOATS {
+        if floats(sizes) <= most_floats {
             break;
         }
         let whole = sizes[axis];
         sizes[axis] = 1;
-        if floats(sizes) < BLOCK_FLOATS {
+        if floats(sizes) < most_floats {
             let fits = |size: usize| {
                 let mut tried = sizes;
                 tried[axis] = size;
-                floats(tried) <= BLOCK_FLOATS
+                floats(tried) <= most_floats
             };
             let largest = (1..=whole).rev().find(|&size| fits(size)).unwrap_or(1);
             // As many blocks as that needs, of nearly the same size.
