@@ -5,13 +5,17 @@ use std::collections::BTreeSet;
 use std::ops::Range;
 
 use kerros_plan::Plan;
-use kerros_plan::plan::{Access, Split};
+use kerros_plan::plan::{Access, Kernel, Split};
 
 /// Bytes that a block of rows may touch: half of a second-level cache of 2 MB, the other
 /// half being for weights.
 const BLOCK_BYTES: usize = 1 << 20;
-/// Blocks are multiples of this many rows, so that matrix products have whole tiles.
+/// Matrix products want blocks of multiples of this many of their rows, so that they have whole
+/// tiles.
 const BLOCK_GRAIN: usize = 48;
+
+/// Weights of more bytes do not stay in the cache beside a block.
+const WEIGHT_BYTES: usize = 256 * 1024;
 
 /// Neighbouring steps of a region that are divided alike.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -38,18 +42,37 @@ fn cut(plan: &Plan, steps: Range<usize>) -> Vec<Group> {
             _ => groups.push(Group { steps: at..at + 1, split, block_rows: usize::MAX }),
         }
     }
-    for group in &mut groups {
-        if let Split::Rows(rows) = group.split {
-            group.block_rows = block_rows(plan, group.steps.clone(), rows);
-        }
-    }
-    groups
+    groups.into_iter().flat_map(|group| size(plan, group)).collect()
 }
 
-fn block_rows(plan: &Plan, steps: Range<usize>, rows: usize) -> usize {
-    if steps.len() == 1 {
-        return usize::MAX;
+/// Sets how many rows of a group to take at a time. Where few rows fill the cache, as with
+/// images, they are too few for kernels that would read large weights anew for each block:
+/// these are left out, and take all rows at once.
+fn size(plan: &Plan, group: Group) -> Vec<Group> {
+    let Split::Rows(rows) = group.split else { return vec![group] };
+    if group.steps.len() == 1 {
+        return vec![group];
     }
+    let fitting = fitting_rows(plan, group.steps.clone(), rows);
+    if fitting >= BLOCK_GRAIN {
+        return vec![Group { block_rows: fitting / BLOCK_GRAIN * BLOCK_GRAIN, ..group }];
+    }
+    let mut parts: Vec<(bool, Group)> = Vec::new();
+    for at in group.steps {
+        let alone = wants_many_rows(&plan.steps[at].kernel, rows);
+        match parts.last_mut() {
+            Some((same, last)) if *same == alone => last.steps.end = at + 1,
+            _ => {
+                let block_rows = if alone { usize::MAX } else { fitting.max(1) };
+                parts.push((alone, Group { steps: at..at + 1, split: group.split, block_rows }));
+            }
+        }
+    }
+    parts.into_iter().map(|(_, part)| part).collect()
+}
+
+/// Rows whose operands fill the cache together.
+fn fitting_rows(plan: &Plan, steps: Range<usize>, rows: usize) -> usize {
     let mut touched = BTreeSet::new();
     for step in &plan.steps[steps] {
         let operands = step.reads.iter().chain(&step.writes);
@@ -59,6 +82,19 @@ fn block_rows(plan: &Plan, steps: Range<usize>, rows: usize) -> usize {
     }
     let row_bytes: usize =
         touched.into_iter().map(|buffer| 4 * plan.buffers[buffer].len() / rows).sum();
-    let fitting = BLOCK_BYTES / row_bytes.max(1);
-    (fitting / BLOCK_GRAIN * BLOCK_GRAIN).max(BLOCK_GRAIN)
+    BLOCK_BYTES / row_bytes.max(1)
+}
+
+/// Whether a kernel has few matrix rows in each row of its step, or large weights.
+fn wants_many_rows(kernel: &Kernel, rows: usize) -> bool {
+    match kernel {
+        Kernel::Gemm { batch: 1, m, n, k, .. } => {
+            m / rows < BLOCK_GRAIN || 4 * n * k > WEIGHT_BYTES
+        }
+        Kernel::Conv { sizes, .. } | Kernel::ConvInputGradient { sizes } => {
+            let taps = sizes.window.num_taps();
+            4 * taps * sizes.inputs * sizes.out_channels() > WEIGHT_BYTES
+        }
+        _ => false,
+    }
 }

@@ -89,6 +89,7 @@ fn has_kernel(node: &NodeData) -> bool {
     matches!(
         node.op,
         Op::Linear(_)
+            | Op::ConvLinear(_)
             | Op::Softmax(_)
             | Op::LogSoftmax(_)
             | Op::SoftmaxCrossEntropy(_)

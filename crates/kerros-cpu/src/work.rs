@@ -1,5 +1,7 @@
 //! One step on one thread: the match from kernel kind to kernel.
 
+mod windows;
+
 use std::ops::Range;
 
 use kerros_core::program::Layout;
@@ -8,6 +10,7 @@ use kerros_graph::eval::evaluate_primitive;
 use kerros_graph::ops::ReduceKind;
 use kerros_kernels::Isa;
 use kerros_kernels::arg_reduce::{ArgKind, arg_reduce};
+use kerros_kernels::conv::ConvScratch;
 use kerros_kernels::copy::{self, Strided, join};
 use kerros_kernels::cross_entropy::{Targets, softmax_cross_entropy};
 use kerros_kernels::gemm::{Activation, Gemm, Matrix, Pair, Scratch, gemm};
@@ -27,6 +30,7 @@ use crate::store::{as_stored, to_tensor};
 #[derive(Default)]
 pub struct ThreadScratch {
     gemm: Scratch,
+    conv: ConvScratch,
     map: MapScratch,
 }
 
@@ -143,6 +147,11 @@ impl<'a> Work<'a> {
         match &self.step.kernel {
             Kernel::Map(_) => return self.map(&mut scratch.map),
             Kernel::Gemm { .. } => return self.gemm(&mut scratch.gemm),
+            Kernel::Conv { .. }
+            | Kernel::PackKernel { .. }
+            | Kernel::ConvInputGradient { .. }
+            | Kernel::ConvKernelGradient { .. } => return self.conv(&mut scratch.conv),
+            &Kernel::Pool { kind, ref sizes } => self.pool(kind, sizes),
             &Kernel::Reduce { kind, int, outer, len, inner } => {
                 let kind = match kind {
                     ReduceKind::Sum => reduce::ReduceKind::Sum,

@@ -5,6 +5,7 @@
 //! handed, so that a caller may split the work over threads as it likes.
 
 pub mod arg_reduce;
+pub mod conv;
 pub mod copy;
 pub mod cross_entropy;
 pub mod gemm;
@@ -13,6 +14,7 @@ pub mod isa;
 pub mod lanes;
 pub mod map;
 pub mod norm;
+pub mod pool;
 pub mod reduce;
 pub mod scan;
 pub mod softmax;

@@ -2,7 +2,9 @@
 
 use std::fmt::Write;
 
-use crate::plan::{Access, Home, Kernel, Operand, Piece, Plan, Split};
+use kerros_core::law::window::{ConvSizes, PoolSizes, Window, WindowAxis};
+
+use crate::plan::{Access, Home, Kernel, Operand, Piece, Plan, PoolKind, Split};
 
 /// One step as a line.
 pub fn step_line(plan: &Plan, at: usize) -> String {
@@ -90,8 +92,48 @@ pub fn kernel_text(kernel: &Kernel) -> String {
             let spread = if *spread { ", to one number" } else { "" };
             format!("scatter_add{int}{{{outer}, {len}, {inner}{spread}}}")
         }
+        Kernel::Conv { sizes, bias, relu } => {
+            let bias = if *bias { " + bias" } else { "" };
+            let relu = if *relu { ", relu" } else { "" };
+            format!("conv{{{}{bias}{relu}}}", conv_text(sizes))
+        }
+        Kernel::PackKernel { sizes } => format!("pack_kernel{{{}}}", conv_text(sizes)),
+        Kernel::ConvInputGradient { sizes } => {
+            format!("conv_input_gradient{{{}}}", conv_text(sizes))
+        }
+        Kernel::ConvKernelGradient { sizes } => {
+            format!("conv_kernel_gradient{{{}}}", conv_text(sizes))
+        }
+        Kernel::Pool { kind, sizes } => {
+            let name = match kind {
+                PoolKind::Max => "max_pool",
+                PoolKind::Sum => "sum_pool",
+                PoolKind::MaxGather => "max_pool_gather",
+                PoolKind::MaxScatter => "max_pool_scatter",
+                PoolKind::SumScatter => "sum_pool_scatter",
+            };
+            let PoolSizes { batch, window, channels } = sizes;
+            format!("{name}{{{batch} x {} x {channels}}}", window_text(window))
+        }
         Kernel::Fallback { op, .. } => format!("fallback {}", op.name()),
     }
+}
+
+/// Batch, positions and channels of a convolution: `128 x 28x28 -> 26x26 by 3x3 x 1 -> 32`.
+fn conv_text(sizes: &ConvSizes) -> String {
+    let ConvSizes { batch, window, groups, inputs, outputs } = sizes;
+    let groups = if *groups > 1 { format!(", {groups} groups") } else { String::new() };
+    format!("{batch} x {} x {inputs} -> {outputs}{groups}", window_text(window))
+}
+
+fn window_text(window: &Window) -> String {
+    // Axes along which there is only one of everything say nothing.
+    let axes = window.axes.iter().filter(|axis| **axis != WindowAxis::UNIT);
+    let lens = |len: fn(&WindowAxis) -> usize| -> String {
+        axes.clone().map(|axis| len(axis).to_string()).collect::<Vec<_>>().join("x")
+    };
+    let [input, output] = [lens(|axis| axis.input), lens(|axis| axis.output)];
+    format!("{input} -> {output} by {}", lens(|axis| axis.taps))
 }
 
 /// The whole plan: regions, steps and memory.

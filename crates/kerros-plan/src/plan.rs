@@ -7,6 +7,7 @@
 
 use std::ops::Range;
 
+use kerros_core::law::window::{ConvSizes, PoolSizes};
 use kerros_core::program::Program;
 use kerros_core::{Origin, Tensor};
 use kerros_graph::ops::{MatMul, ReduceKind};
@@ -209,6 +210,39 @@ pub enum Kernel {
         /// Whether what they are added to is one number, spread.
         spread: bool,
     },
+    /// `act(conv(x, kernel) + bias)`: reads x, the kernel and maybe a bias.
+    Conv {
+        /// The sizes.
+        sizes: ConvSizes,
+        /// Whether the third read is a bias.
+        bias: bool,
+        /// Whether `max(x, 0)` follows.
+        relu: bool,
+    },
+    /// A kernel packed as [`Kernel::ConvInputGradient`] reads it, tap by tap.
+    PackKernel {
+        /// The sizes of the convolution.
+        sizes: ConvSizes,
+    },
+    /// The derivative of a convolution with respect to its input: reads dy and the packed
+    /// kernel.
+    ConvInputGradient {
+        /// The sizes of the convolution.
+        sizes: ConvSizes,
+    },
+    /// The derivative of a convolution with respect to its kernel, as `[taps * inputs, out]`:
+    /// reads x and dy.
+    ConvKernelGradient {
+        /// The sizes of the convolution.
+        sizes: ConvSizes,
+    },
+    /// Pooling, or its derivatives.
+    Pool {
+        /// Which.
+        kind: PoolKind,
+        /// The sizes of the pooling.
+        sizes: PoolSizes,
+    },
     /// The reference evaluator: slow and sure.
     Fallback {
         /// What it evaluates.
@@ -217,6 +251,21 @@ pub enum Kernel {
         /// hold truth values that are numbers here.
         inputs: Vec<Type>,
     },
+}
+
+/// What is made of the windows of a [`Kernel::Pool`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum PoolKind {
+    /// The largest element: reads x.
+    Max,
+    /// The sum: reads x.
+    Sum,
+    /// The value at the place of the largest: reads x and values.
+    MaxGather,
+    /// What is given to the place of the largest: reads x and dy.
+    MaxScatter,
+    /// What is given to all places: reads dy.
+    SumScatter,
 }
 
 /// A piece of every row of a [`Kernel::Join`].

@@ -124,6 +124,56 @@ impl Window {
     }
 }
 
+/// The sizes of a convolution: which positions meet, and how many channels there are.
+///
+/// `x: [batch, inputs.., groups * inputs]`, `kernel: [taps.., inputs, groups * outputs]`,
+/// `y: [batch, outputs.., groups * outputs]`
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct ConvSizes {
+    /// Items.
+    pub batch: usize,
+    /// The spatial axes.
+    pub window: Window,
+    /// Groups of channels, each convolved for itself.
+    pub groups: usize,
+    /// Input channels of each group.
+    pub inputs: usize,
+    /// Output channels of each group.
+    pub outputs: usize,
+}
+
+impl ConvSizes {
+    /// All input channels.
+    pub fn in_channels(&self) -> usize {
+        self.groups * self.inputs
+    }
+
+    /// All output channels.
+    pub fn out_channels(&self) -> usize {
+        self.groups * self.outputs
+    }
+}
+
+/// The sizes of pooling: `x: [batch, inputs.., channels]`, `y: [batch, outputs.., channels]`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct PoolSizes {
+    /// Items.
+    pub batch: usize,
+    /// The spatial axes.
+    pub window: Window,
+    /// Channels.
+    pub channels: usize,
+}
+
+/// How many rows a result of `batch` items with these spatial lengths is shared out by: items
+/// when there are several, else positions of the first axis longer than 1.
+pub fn num_rows(batch: usize, lens: [usize; 3]) -> usize {
+    match batch {
+        1 => lens.into_iter().find(|&len| len > 1).unwrap_or(1),
+        _ => batch,
+    }
+}
+
 /// A row-major index as one index per axis.
 fn split(mut flat: usize, lens: [usize; 3]) -> [usize; 3] {
     let mut index = [0; 3];

@@ -1,6 +1,7 @@
+use kerros_core::law::window::ConvSizes;
 use kerros_core::{Error, ErrorKind, Result, Shape};
 
-use super::window::{ConvSizes, ConvSpec, output_positions, parts};
+use super::window::{ConvSpec, output_positions, parts};
 use crate::attributes::attributes;
 use crate::eval::{Array, Real};
 use crate::graph::Type;
@@ -34,7 +35,7 @@ impl Conv {
     /// # Errors
     /// Shapes and settings that do not fit each other.
     pub fn sizes(&self, x: &[usize], kernel: &[usize]) -> Result<ConvSizes> {
-        ConvSizes::new(&self.spec, x, kernel, &self.output_shape(x, kernel)?)
+        self.spec.sizes(x, kernel, &self.output_shape(x, kernel)?)
     }
 
     /// The shape of the result.
@@ -62,7 +63,7 @@ impl Operation for Conv {
         expect_float(&inputs[1])?;
         let (x, kernel) = (&inputs[0].shape, &inputs[1].shape);
         let y = self.output_shape(x, kernel)?;
-        ConvSizes::new(&self.spec, x, kernel, &y)?;
+        self.spec.sizes(x, kernel, &y)?;
         Ok(Type::f32(y))
     }
 
@@ -76,7 +77,9 @@ impl Operation for Conv {
 
     fn eval<T: Real>(&self, inputs: &[&Array<T>], ty: &Type) -> Array<T> {
         let (x, kernel) = (inputs[0].as_floats(), inputs[1].as_floats());
-        let sizes = ConvSizes::new(&self.spec, &inputs[0].shape, &inputs[1].shape, &ty.shape)
+        let sizes = self
+            .spec
+            .sizes(&inputs[0].shape, &inputs[1].shape, &ty.shape)
             .expect("the shape rule accepted the operands");
         let ConvSizes { batch, window, inputs: width, outputs, .. } = sizes;
         let (in_channels, out_channels) = (sizes.in_channels(), sizes.out_channels());

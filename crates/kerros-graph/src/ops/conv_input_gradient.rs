@@ -1,7 +1,8 @@
 use kerros_core::Result;
+use kerros_core::law::window::ConvSizes;
 
 use super::conv::{Conv, conv_cases};
-use super::window::{ConvSizes, ConvSpec, parts};
+use super::window::{ConvSpec, parts};
 use crate::attributes::attributes;
 use crate::eval::{Array, Real};
 use crate::graph::Type;
@@ -30,7 +31,7 @@ impl ConvInputGradient {
     /// # Errors
     /// Shapes and settings that do not fit each other.
     pub fn sizes(&self, dy: &[usize], kernel: &[usize]) -> Result<ConvSizes> {
-        ConvSizes::new(&self.spec, &self.output_shape(dy, kernel)?, kernel, dy)
+        self.spec.sizes(&self.output_shape(dy, kernel)?, kernel, dy)
     }
 
     fn output_shape(&self, dy: &[usize], kernel: &[usize]) -> Result<Vec<usize>> {

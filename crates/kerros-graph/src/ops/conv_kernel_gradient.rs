@@ -1,7 +1,8 @@
 use kerros_core::Result;
+use kerros_core::law::window::ConvSizes;
 
 use super::conv::{Conv, conv_cases};
-use super::window::{ConvSizes, ConvSpec, parts};
+use super::window::{ConvSpec, parts};
 use crate::attributes::attributes;
 use crate::eval::{Array, Real};
 use crate::graph::Type;
@@ -26,7 +27,7 @@ impl ConvKernelGradient {
     /// # Errors
     /// Shapes and settings that do not fit each other.
     pub fn sizes(&self, x: &[usize], dy: &[usize]) -> Result<ConvSizes> {
-        ConvSizes::new(&self.spec, x, &self.output_shape(x, dy)?, dy)
+        self.spec.sizes(x, &self.output_shape(x, dy)?, dy)
     }
 
     fn output_shape(&self, x: &[usize], dy: &[usize]) -> Result<Vec<usize>> {

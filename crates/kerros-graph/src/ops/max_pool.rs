@@ -1,8 +1,8 @@
 use kerros_core::Result;
-use kerros_core::law::window::beats;
+use kerros_core::law::window::{PoolSizes, beats};
 use kerros_core::program::Binary;
 
-use super::window::{PoolSizes, PoolSpec};
+use super::window::{MAX_SPATIAL, PoolSpec};
 use crate::attributes::attributes;
 use crate::eval::{Array, Real};
 use crate::graph::Type;
@@ -65,7 +65,9 @@ impl Operation for MaxPool {
 /// The type of pooling an operand.
 pub(super) fn pooled(spec: &PoolSpec, x: &Type) -> Result<Type> {
     expect_float(x)?;
-    Ok(Type::f32(spec.sizes(&x.shape)?.output_shape(spec.size.len())))
+    let PoolSizes { batch, window, channels } = spec.sizes(&x.shape)?;
+    let output = window.axes.map(|axis| axis.output);
+    Ok(Type::f32([&[batch], &output[MAX_SPATIAL - spec.size.len()..], &[channels]].concat()))
 }
 
 /// The sizes for an operand that the shape rule has accepted.

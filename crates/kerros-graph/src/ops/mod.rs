@@ -214,7 +214,7 @@ pub use lstm_gradient::LstmGradientResult;
 pub use recurrence::RecurrentSizes;
 pub use reduce::ReduceKind;
 pub use simple_rnn_gradient::SimpleRnnGradientResult;
-pub use window::{ConvSizes, ConvSpec, PoolSizes, PoolSpec, same_padding};
+pub use window::{ConvSpec, PoolSpec, same_padding};
 
 mod arg_reduce;
 mod argsort;

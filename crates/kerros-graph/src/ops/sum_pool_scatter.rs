@@ -1,9 +1,10 @@
 use kerros_core::Result;
+use kerros_core::law::window::PoolSizes;
 use kerros_core::program::Binary;
 
 use super::max_pool::{for_each_window, met, pool_cases, pooled};
 use super::max_pool_scatter::expect_pooled;
-use super::window::{PoolSizes, PoolSpec, parts};
+use super::window::{PoolSpec, parts};
 use crate::attributes::attributes;
 use crate::eval::{Array, Real};
 use crate::graph::Type;

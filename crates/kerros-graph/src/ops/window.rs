@@ -1,6 +1,6 @@
 //! How windows slide: the settings of convolutions and pooling, and the sizes they give.
 
-use kerros_core::law::window::{Window, WindowAxis};
+use kerros_core::law::window::{ConvSizes, PoolSizes, Window, WindowAxis};
 use kerros_core::{Error, ErrorKind, Result, Shape};
 
 use crate::attributes::Attribute;
@@ -67,6 +67,43 @@ impl ConvSpec {
         check_positive("dilation", &self.dilation)?;
         check_positive("groups", &[self.groups])?;
         Ok(count)
+    }
+
+    /// The sizes of a convolution for an input, a kernel and an output of these shapes.
+    ///
+    /// # Errors
+    /// Shapes and settings that do not fit each other.
+    pub fn sizes(&self, x: &[usize], kernel: &[usize], y: &[usize]) -> Result<ConvSizes> {
+        let count = self.check()?;
+        let (batch, input, in_channels) = parts(x, count)?;
+        let (y_batch, output, out_channels) = parts(y, count)?;
+        let fits = kernel.len() == count + 2
+            && batch == y_batch
+            && kernel[count].checked_mul(self.groups) == Some(in_channels)
+            && kernel[count + 1] == out_channels
+            && out_channels.is_multiple_of(self.groups);
+        if !fits {
+            let shapes = [x, kernel, y].map(Shape::from);
+            return Err(Error::new(
+                ErrorKind::Shape,
+                format!(
+                    "a convolution in {} group(s) of {} with a kernel of {} to {}",
+                    self.groups, shapes[0], shapes[1], shapes[2]
+                ),
+            )
+            .expected(
+                "[batch, spatial.., in], [taps.., in / groups, out], [batch, spatial.., out]",
+            ));
+        }
+        let taps = &kernel[..count];
+        check_positive("taps", taps)?;
+        Ok(ConvSizes {
+            batch,
+            window: self.window(input, taps, output),
+            groups: self.groups,
+            inputs: in_channels / self.groups,
+            outputs: out_channels / self.groups,
+        })
     }
 
     /// The window for given input and output positions.
@@ -183,89 +220,6 @@ impl PoolSpec {
         let output = output_positions(&spec, input, &self.size)?;
         let window = spec.window(input, &self.size, &output);
         Ok(PoolSizes { batch, window, channels })
-    }
-}
-
-/// The sizes of a convolution: which positions meet, and how many channels.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct ConvSizes {
-    /// Items.
-    pub batch: usize,
-    /// The spatial axes.
-    pub window: Window,
-    /// Groups of channels.
-    pub groups: usize,
-    /// Input channels of each group.
-    pub inputs: usize,
-    /// Output channels of each group.
-    pub outputs: usize,
-}
-
-impl ConvSizes {
-    /// The sizes for an input, a kernel and an output of these shapes.
-    ///
-    /// # Errors
-    /// Shapes and settings that do not fit each other.
-    pub fn new(spec: &ConvSpec, x: &[usize], kernel: &[usize], y: &[usize]) -> Result<Self> {
-        let count = spec.check()?;
-        let (batch, input, in_channels) = parts(x, count)?;
-        let (y_batch, output, out_channels) = parts(y, count)?;
-        let fits = kernel.len() == count + 2
-            && batch == y_batch
-            && kernel[count].checked_mul(spec.groups) == Some(in_channels)
-            && kernel[count + 1] == out_channels
-            && out_channels.is_multiple_of(spec.groups);
-        if !fits {
-            let shapes = [x, kernel, y].map(Shape::from);
-            return Err(Error::new(
-                ErrorKind::Shape,
-                format!(
-                    "a convolution in {} group(s) of {} with a kernel of {} to {}",
-                    spec.groups, shapes[0], shapes[1], shapes[2]
-                ),
-            )
-            .expected(
-                "[batch, spatial.., in], [taps.., in / groups, out], [batch, spatial.., out]",
-            ));
-        }
-        let taps = &kernel[..count];
-        check_positive("taps", taps)?;
-        Ok(ConvSizes {
-            batch,
-            window: spec.window(input, taps, output),
-            groups: spec.groups,
-            inputs: in_channels / spec.groups,
-            outputs: out_channels / spec.groups,
-        })
-    }
-
-    /// All input channels.
-    pub fn in_channels(&self) -> usize {
-        self.groups * self.inputs
-    }
-
-    /// All output channels.
-    pub fn out_channels(&self) -> usize {
-        self.groups * self.outputs
-    }
-}
-
-/// The sizes of pooling.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct PoolSizes {
-    /// Items.
-    pub batch: usize,
-    /// The spatial axes.
-    pub window: Window,
-    /// Channels.
-    pub channels: usize,
-}
-
-impl PoolSizes {
-    /// The shape of the result.
-    pub(super) fn output_shape(&self, spatial: usize) -> Vec<usize> {
-        let output = self.window.axes.map(|axis| axis.output);
-        [&[self.batch], &output[MAX_SPATIAL - spatial..], &[self.channels]].concat()
     }
 }
 

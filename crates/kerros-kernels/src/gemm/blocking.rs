@@ -7,7 +7,7 @@ use kerros_core::law::CONTRACTION_CHUNK;
 use super::cuts::Cuts;
 use super::pack::Packing;
 use super::scratch::{AlignedBuffer, Scratch};
-use super::tile::{Finish, Grid, Tile, Tiles};
+use super::tile::{Finish, Grid, Segment, Tile, Tiles};
 use super::{Activation, Gemm, Matrix, Pair};
 
 /// A checked product: some rows of one [`Gemm`].
@@ -304,7 +304,7 @@ impl Block<'_> {
                     let tile = Tile {
                         rows: rows.len(),
                         columns: columns.len(),
-                        k: self.k,
+                        segments: &[Segment { offset: 0, len: self.k }],
                         a: a.unwrap_or(&[]),
                         a_row_stride,
                         a_col_stride,

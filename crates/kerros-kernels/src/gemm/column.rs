@@ -6,7 +6,7 @@
 
 use super::blocking::Product;
 use super::scratch::Scratch;
-use super::tile::{DotRows, Finish, Tile, Tiles};
+use super::tile::{DotRows, Finish, Segment, Tile, Tiles};
 use super::tile_scalar::relu;
 use super::{Activation, Matrix};
 
@@ -38,7 +38,7 @@ pub(super) fn multiply<T: Tiles>(
                 let tile = Tile {
                     rows: 1,
                     columns: y.len(),
-                    k,
+                    segments: &[Segment { offset: 0, len: k }],
                     a: x,
                     a_row_stride: 0,
                     a_col_stride: x_stride,

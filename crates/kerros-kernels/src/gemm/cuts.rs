@@ -4,7 +4,7 @@ use std::ops::Range;
 
 /// A number of things cut into parts whose lengths differ by one at most, longer ones first.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Cuts {
+pub(crate) struct Cuts {
     num: usize,
     /// Length of the shorter parts.
     short: usize,
@@ -14,28 +14,28 @@ pub(super) struct Cuts {
 
 impl Cuts {
     /// As few parts as possible of at most `longest`.
-    pub(super) fn new(len: usize, longest: usize) -> Self {
+    pub(crate) fn new(len: usize, longest: usize) -> Self {
         Cuts::into(len, len.div_ceil(longest))
     }
 
     /// This many parts.
-    pub(super) fn into(len: usize, num: usize) -> Self {
+    pub(crate) fn into(len: usize, num: usize) -> Self {
         let divisor = num.max(1);
         Cuts { num, short: len / divisor, num_longer: len % divisor }
     }
 
     /// How many parts there are.
-    pub(super) fn num(self) -> usize {
+    pub(crate) fn num(self) -> usize {
         self.num
     }
 
     /// Where a part begins; the end of the last one for `index == num`.
-    pub(super) fn start(self, index: usize) -> usize {
+    pub(crate) fn start(self, index: usize) -> usize {
         index * self.short + index.min(self.num_longer)
     }
 
     /// What a part holds.
-    pub(super) fn range(self, index: usize) -> Range<usize> {
+    pub(crate) fn range(self, index: usize) -> Range<usize> {
         self.start(index)..self.start(index + 1)
     }
 }

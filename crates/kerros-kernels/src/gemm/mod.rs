@@ -17,19 +17,19 @@
 mod blocking;
 mod check;
 mod column;
-mod cuts;
-mod pack;
+pub(crate) mod cuts;
+pub(crate) mod pack;
 #[cfg(target_arch = "x86_64")]
 mod pack_avx2;
 #[cfg(target_arch = "x86_64")]
 mod pack_avx512;
-mod scratch;
-mod tile;
+pub(crate) mod scratch;
+pub(crate) mod tile;
 #[cfg(target_arch = "x86_64")]
-mod tile_avx2;
+pub(crate) mod tile_avx2;
 #[cfg(target_arch = "x86_64")]
-mod tile_avx512;
-mod tile_scalar;
+pub(crate) mod tile_avx512;
+pub(crate) mod tile_scalar;
 
 #[cfg(test)]
 mod tests;
@@ -40,9 +40,9 @@ use kerros_core::Result;
 
 pub use scratch::Scratch;
 
-use crate::{Isa, Level};
+use crate::Isa;
 use blocking::Product;
-use tile::Tiles;
+use tile::{TileJob, Tiles, with_tiles};
 
 /// Where the elements of a matrix lie: element `(i, j)` is `row_stride * i + col_stride * j`
 /// after the first.
@@ -187,26 +187,25 @@ pub fn gemm(
         false => gemm,
     };
     let product = Product { gemm, rows, pairs, a, b, bias };
-    match isa.level() {
-        #[cfg(target_arch = "x86_64")]
-        Level::Avx512 => {
-            let tiles = tile_avx512::Avx512Tiles::new(isa).expect("the token proves AVX-512");
-            compute(tiles, &product, c_rows, scratch);
-        }
-        #[cfg(target_arch = "x86_64")]
-        Level::Avx2 => {
-            let tiles = tile_avx2::Avx2Tiles::new(isa).expect("the token proves AVX2");
-            compute(tiles, &product, c_rows, scratch);
-        }
-        _ => compute(tile_scalar::ScalarTiles, &product, c_rows, scratch),
-    }
+    with_tiles(isa, Multiply { product, c: c_rows, scratch });
     Ok(())
 }
 
-fn compute<T: Tiles>(tiles: T, product: &Product<'_>, c: &mut [f32], scratch: &mut Scratch) {
-    if column::suits::<T>(product) {
-        column::multiply(tiles, product, c, scratch);
-    } else {
-        blocking::multiply(tiles, product, c, scratch);
+struct Multiply<'a> {
+    product: Product<'a>,
+    c: &'a mut [f32],
+    scratch: &'a mut Scratch,
+}
+
+impl TileJob for Multiply<'_> {
+    type Output = ();
+
+    fn run<T: Tiles>(self, tiles: T) {
+        let Multiply { product, c, scratch } = self;
+        if column::suits::<T>(&product) {
+            column::multiply(tiles, &product, c, scratch);
+        } else {
+            blocking::multiply(tiles, &product, c, scratch);
+        }
     }
 }

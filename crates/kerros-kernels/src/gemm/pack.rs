@@ -8,7 +8,7 @@ use super::tile::Tiles;
 /// Number `j` of position `p` is `numbers[p * position_stride + j * stride]`; it goes to
 /// `packed[p * packed_stride + j]`. For B the numbers side by side are columns, for A rows.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Packing<'a> {
+pub(crate) struct Packing<'a> {
     pub numbers: &'a [f32],
     pub position_stride: usize,
     pub stride: usize,
@@ -20,7 +20,7 @@ pub(super) struct Packing<'a> {
 
 impl<'a> Packing<'a> {
     /// Packs in the fastest way that the strides allow.
-    pub(super) fn pack<T: Tiles>(&self, tiles: T, packed: &mut [f32]) {
+    pub(crate) fn pack<T: Tiles>(&self, tiles: T, packed: &mut [f32]) {
         if self.k == 0 {
         } else if self.stride == 1 {
             tiles.pack_adjacent(self, packed);
@@ -32,7 +32,7 @@ impl<'a> Packing<'a> {
     }
 
     /// Packs one number at a time, whatever the strides.
-    pub(super) fn pack_elements(&self, packed: &mut [f32]) {
+    pub(crate) fn pack_elements(&self, packed: &mut [f32]) {
         for p in 0..self.k {
             let to = &mut packed[p * self.packed_stride..][..self.width];
             for (j, to) in to.iter_mut().enumerate() {
@@ -42,7 +42,7 @@ impl<'a> Packing<'a> {
     }
 
     /// The numbers from position `p` and side-by-side number `j` on.
-    pub(super) fn from(&self, p: usize, j: usize) -> &'a [f32] {
+    pub(crate) fn from(&self, p: usize, j: usize) -> &'a [f32] {
         &self.numbers[p * self.position_stride + j * self.stride..]
     }
 }

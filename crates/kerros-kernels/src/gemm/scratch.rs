@@ -5,11 +5,11 @@
 #[derive(Debug, Default)]
 pub struct Scratch {
     /// Strips of A.
-    pub(super) a: AlignedBuffer,
+    pub(crate) a: AlignedBuffer,
     /// Panels of B.
-    pub(super) b: AlignedBuffer,
+    pub(crate) b: AlignedBuffer,
     /// Sums of chunks that may not be kept in C.
-    pub(super) totals: AlignedBuffer,
+    pub(crate) totals: AlignedBuffer,
 }
 
 impl Scratch {
@@ -21,11 +21,11 @@ impl Scratch {
 
 /// Numbers whose first one lies on a cache line.
 #[derive(Debug, Default)]
-pub(super) struct AlignedBuffer(Vec<f32>);
+pub(crate) struct AlignedBuffer(Vec<f32>);
 
 impl AlignedBuffer {
     /// `len` numbers of any value, the first at a multiple of 64 bytes.
-    pub(super) fn take(&mut self, len: usize) -> &mut [f32] {
+    pub(crate) fn take(&mut self, len: usize) -> &mut [f32] {
         const LINE_FLOATS: usize = 16;
         if self.0.len() < len + LINE_FLOATS {
             self.0.resize(len + LINE_FLOATS, 0.0);

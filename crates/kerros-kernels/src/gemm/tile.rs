@@ -1,16 +1,24 @@
 //! The contract between blocking and the register tiles.
 
 use super::pack::Packing;
+#[cfg(target_arch = "x86_64")]
+use super::tile_avx2::Avx2Tiles;
+#[cfg(target_arch = "x86_64")]
+use super::tile_avx512::Avx512Tiles;
+use super::tile_scalar::ScalarTiles;
+use crate::{Isa, Level};
 
-/// One register tile of work: `rows x columns` elements of C over `k` positions.
+/// One register tile of work: `rows x columns` elements of C over the positions of all
+/// segments, one after the other in one chain.
 ///
-/// All slices begin at the tile's first element; element `(i, p)` of A is
-/// `a[i * a_row_stride + p * a_col_stride]`, row `p` of B begins at `b[p * b_row_stride]`.
+/// All slices begin at the tile's first element. Row `p` of B begins at `b[p * b_row_stride]`,
+/// `p` counted through all segments; element `(i, q)` of A, `q` counted within a segment, is
+/// `a[offset + i * a_row_stride + q * a_col_stride]`.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Tile<'a> {
+pub(crate) struct Tile<'a> {
     pub rows: usize,
     pub columns: usize,
-    pub k: usize,
+    pub segments: &'a [Segment],
     pub a: &'a [f32],
     pub a_row_stride: usize,
     pub a_col_stride: usize,
@@ -22,9 +30,19 @@ pub(super) struct Tile<'a> {
     pub finish: Finish<'a>,
 }
 
+/// Positions of the contracted axis whose elements of A are evenly spaced: a matrix product
+/// has one segment, a convolution one for each tap or row of taps.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Segment {
+    /// Where the segment's first element of A lies.
+    pub offset: usize,
+    /// How many positions.
+    pub len: usize,
+}
+
 /// What happens to the sums of a tile, in this order, before they are written.
 #[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Finish<'a> {
+pub(crate) struct Finish<'a> {
     /// `x = total + x`: sums of the chunks before, kept apart from the output.
     pub total: Option<Grid<'a>>,
     /// `x = out + x`: the output holds the sums of the chunks before, or the old C.
@@ -37,7 +55,7 @@ pub(super) struct Finish<'a> {
 
 impl Finish<'_> {
     /// The same for a tile that begins at this row and column.
-    pub(super) fn at(self, row: usize, column: usize) -> Self {
+    pub(crate) fn at(self, row: usize, column: usize) -> Self {
         let total = self.total.map(|Grid { numbers, row_stride }| Grid {
             numbers: &numbers[row * row_stride + column..],
             row_stride,
@@ -48,13 +66,13 @@ impl Finish<'_> {
 
 /// Rows of numbers, `row_stride` apart.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Grid<'a> {
+pub(crate) struct Grid<'a> {
     pub numbers: &'a [f32],
     pub row_stride: usize,
 }
 
 /// The tiles of one instruction set.
-pub(super) trait Tiles: Copy {
+pub(crate) trait Tiles: Copy {
     /// Lanes of a vector.
     const LANES: usize;
     /// Rows of the tile that large products are cut into.
@@ -82,7 +100,7 @@ pub(super) trait Tiles: Copy {
 
 /// A matrix-vector product over contiguous rows; see [`Tiles::dot_rows`].
 #[derive(Clone, Copy, Debug)]
-pub(super) struct DotRows<'a> {
+pub(crate) struct DotRows<'a> {
     pub k: usize,
     pub a: &'a [f32],
     pub row_stride: usize,
@@ -91,9 +109,28 @@ pub(super) struct DotRows<'a> {
     pub add_out: bool,
 }
 
+/// A computation over the tiles of any instruction set; [`with_tiles`] picks them.
+pub(crate) trait TileJob {
+    /// What the computation returns.
+    type Output;
+    /// Runs it on these tiles.
+    fn run<T: Tiles>(self, tiles: T) -> Self::Output;
+}
+
+/// Runs a computation on the tiles of the instruction set that the token proves.
+pub(crate) fn with_tiles<J: TileJob>(isa: Isa, job: J) -> J::Output {
+    match isa.level() {
+        #[cfg(target_arch = "x86_64")]
+        Level::Avx512 => job.run(Avx512Tiles::new(isa).expect("the token proves AVX-512")),
+        #[cfg(target_arch = "x86_64")]
+        Level::Avx2 => job.run(Avx2Tiles::new(isa).expect("the token proves AVX2")),
+        _ => job.run(ScalarTiles),
+    }
+}
+
 /// The length of a slice that holds `rows x cols` elements with these strides. Saturates,
 /// so that a comparison with a slice's length also catches overflow.
-pub(super) fn extent(rows: usize, row_stride: usize, cols: usize, col_stride: usize) -> usize {
+pub(crate) fn extent(rows: usize, row_stride: usize, cols: usize, col_stride: usize) -> usize {
     if rows == 0 || cols == 0 {
         return 0;
     }
@@ -109,11 +146,14 @@ impl Tile<'_> {
     pub(super) fn check(&self, rows: usize, vectors: usize, lanes: usize, out: &[f32]) {
         let columns = self.columns;
         assert!(self.rows == rows && columns.div_ceil(lanes) == vectors);
-        if self.k > 0 {
-            let width = if self.b_padded { vectors * lanes } else { columns };
-            assert!(extent(rows, self.a_row_stride, self.k, self.a_col_stride) <= self.a.len());
-            assert!(extent(self.k, self.b_row_stride, width, 1) <= self.b.len());
+        let mut k = 0;
+        for segment in self.segments {
+            let reach = extent(rows, self.a_row_stride, segment.len, self.a_col_stride);
+            assert!(reach == 0 || reach.saturating_add(segment.offset) <= self.a.len());
+            k += segment.len;
         }
+        let width = if self.b_padded { vectors * lanes } else { columns };
+        assert!(extent(k, self.b_row_stride, width, 1) <= self.b.len());
         assert!(extent(rows, self.out_row_stride, columns, 1) <= out.len());
         assert!(self.finish.total.is_none_or(|total| {
             extent(rows, total.row_stride, columns, 1) <= total.numbers.len()

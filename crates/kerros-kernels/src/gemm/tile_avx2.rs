@@ -10,11 +10,11 @@ use crate::{Isa, Level};
 
 /// Proof of AVX2 and FMA and the tiles made of it.
 #[derive(Clone, Copy)]
-pub(super) struct Avx2Tiles(());
+pub(crate) struct Avx2Tiles(());
 
 impl Avx2Tiles {
     /// The tiles, when the token proves that this machine has AVX2 and FMA.
-    pub(super) fn new(isa: Isa) -> Option<Self> {
+    pub(crate) fn new(isa: Isa) -> Option<Self> {
         (isa.level() == Level::Avx2).then_some(Avx2Tiles(()))
     }
 }
@@ -117,47 +117,51 @@ fn sums<const ROWS: usize, const VECTORS: usize, const MASK_B: bool>(
 ) {
     tile.check(ROWS, VECTORS, LANES, out);
     let last_mask = first_lanes(tile.columns - (VECTORS - 1) * LANES);
-    let all = first_lanes(LANES);
-    let mask = |v: usize| if v + 1 == VECTORS { last_mask } else { all };
+    // Masked stores cost some processors more than the rest of a short tile.
+    let last_is_whole = tile.columns.is_multiple_of(LANES);
+    let is_whole = |v: usize| v + 1 < VECTORS || last_is_whole;
     let mut sums = [[_mm256_setzero_ps(); VECTORS]; ROWS];
 
     let (a_row_stride, a_col_stride) = (tile.a_row_stride, tile.a_col_stride);
     let mut a_rows = [tile.a.as_ptr(); 3];
     let num_pointers = ROWS.div_ceil(ROWS_PER_POINTER);
-    for (group, pointer) in a_rows[..num_pointers].iter_mut().enumerate() {
-        // The compiler must not know how the pointers relate, or it would derive one from
-        // the other at each step, with additions that compete with the multiply-adds.
-        *pointer = black_box(pointer.wrapping_add(group * ROWS_PER_POINTER * a_row_stride));
-    }
     let mut b_row = tile.b.as_ptr();
-    for _ in 0..tile.k {
-        let mut b = [_mm256_setzero_ps(); VECTORS];
-        unrolled!(VECTORS, |v| {
-            let from = b_row.wrapping_add(v * LANES);
-            if ROWS >= PREFETCH_MIN_ROWS {
-                let ahead = from.wrapping_add(tile.b_row_stride.wrapping_mul(PREFETCH_STEPS));
-                _mm_prefetch::<_MM_HINT_T0>(ahead.cast());
-            }
-            b[v] = if MASK_B && v + 1 == VECTORS {
-                // SAFETY: `Tile::check` proved `columns` elements of each row of B.
-                unsafe { _mm256_maskload_ps(from, last_mask) }
-            } else {
-                // SAFETY: `Tile::check` proved `columns` elements of each row of B, or whole
-                // vectors where B is padded.
-                unsafe { _mm256_loadu_ps(from) }
-            };
-        });
-        unrolled!(ROWS, |i| {
-            let pointer = a_rows[i / ROWS_PER_POINTER];
-            let from = pointer.wrapping_add(i % ROWS_PER_POINTER * a_row_stride);
-            // SAFETY: `Tile::check` proved `ROWS x k` elements of A.
-            let a = _mm256_set1_ps(unsafe { *from });
-            unrolled!(VECTORS, |v| { sums[i][v] = _mm256_fmadd_ps(a, b[v], sums[i][v]) });
-        });
-        for pointer in &mut a_rows[..num_pointers] {
-            *pointer = pointer.wrapping_add(a_col_stride);
+    for segment in tile.segments {
+        let first = tile.a.as_ptr().wrapping_add(segment.offset);
+        for (group, pointer) in a_rows[..num_pointers].iter_mut().enumerate() {
+            // The compiler must not know how the pointers relate, or it would derive one from
+            // the other at each step, with additions that compete with the multiply-adds.
+            *pointer = black_box(first.wrapping_add(group * ROWS_PER_POINTER * a_row_stride));
         }
-        b_row = b_row.wrapping_add(tile.b_row_stride);
+        for _ in 0..segment.len {
+            let mut b = [_mm256_setzero_ps(); VECTORS];
+            unrolled!(VECTORS, |v| {
+                let from = b_row.wrapping_add(v * LANES);
+                if ROWS >= PREFETCH_MIN_ROWS {
+                    let ahead = from.wrapping_add(tile.b_row_stride.wrapping_mul(PREFETCH_STEPS));
+                    _mm_prefetch::<_MM_HINT_T0>(ahead.cast());
+                }
+                b[v] = if MASK_B && v + 1 == VECTORS {
+                    // SAFETY: `Tile::check` proved `columns` elements of each row of B.
+                    unsafe { _mm256_maskload_ps(from, last_mask) }
+                } else {
+                    // SAFETY: `Tile::check` proved `columns` elements of each row of B, or whole
+                    // vectors where B is padded.
+                    unsafe { _mm256_loadu_ps(from) }
+                };
+            });
+            unrolled!(ROWS, |i| {
+                let pointer = a_rows[i / ROWS_PER_POINTER];
+                let from = pointer.wrapping_add(i % ROWS_PER_POINTER * a_row_stride);
+                // SAFETY: `Tile::check` proved `ROWS` elements of A at each position.
+                let a = _mm256_set1_ps(unsafe { *from });
+                unrolled!(VECTORS, |v| { sums[i][v] = _mm256_fmadd_ps(a, b[v], sums[i][v]) });
+            });
+            for pointer in &mut a_rows[..num_pointers] {
+                *pointer = pointer.wrapping_add(a_col_stride);
+            }
+            b_row = b_row.wrapping_add(tile.b_row_stride);
+        }
     }
 
     let finish = tile.finish;
@@ -166,7 +170,7 @@ fn sums<const ROWS: usize, const VECTORS: usize, const MASK_B: bool>(
             unrolled!(VECTORS, |v| {
                 let from = total.numbers.as_ptr().wrapping_add(i * total.row_stride + v * LANES);
                 // SAFETY: `Tile::check` proved `ROWS x columns` elements of the total.
-                let total = unsafe { _mm256_maskload_ps(from, mask(v)) };
+                let total = unsafe { load(from, is_whole(v), last_mask) };
                 sums[i][v] = _mm256_add_ps(total, sums[i][v]);
             });
         });
@@ -176,7 +180,7 @@ fn sums<const ROWS: usize, const VECTORS: usize, const MASK_B: bool>(
             unrolled!(VECTORS, |v| {
                 let from = out.as_ptr().wrapping_add(i * tile.out_row_stride + v * LANES);
                 // SAFETY: `Tile::check` proved `ROWS x columns` elements of the output.
-                let before = unsafe { _mm256_maskload_ps(from, mask(v)) };
+                let before = unsafe { load(from, is_whole(v), last_mask) };
                 sums[i][v] = _mm256_add_ps(before, sums[i][v]);
             });
         });
@@ -185,7 +189,7 @@ fn sums<const ROWS: usize, const VECTORS: usize, const MASK_B: bool>(
         unrolled!(VECTORS, |v| {
             let from = bias.as_ptr().wrapping_add(v * LANES);
             // SAFETY: `Tile::check` proved `columns` elements of the bias.
-            let bias = unsafe { _mm256_maskload_ps(from, mask(v)) };
+            let bias = unsafe { load(from, is_whole(v), last_mask) };
             unrolled!(ROWS, |i| { sums[i][v] = _mm256_add_ps(sums[i][v], bias) });
         });
     }
@@ -201,8 +205,29 @@ fn sums<const ROWS: usize, const VECTORS: usize, const MASK_B: bool>(
     unrolled!(ROWS, |i| {
         unrolled!(VECTORS, |v| {
             let to = out.as_mut_ptr().wrapping_add(i * tile.out_row_stride + v * LANES);
-            // SAFETY: `Tile::check` proved `ROWS x columns` elements of the output.
-            unsafe { _mm256_maskstore_ps(to, mask(v), sums[i][v]) };
+            if is_whole(v) {
+                // SAFETY: `Tile::check` proved `ROWS x columns` elements of the output.
+                unsafe { _mm256_storeu_ps(to, sums[i][v]) };
+            } else {
+                // SAFETY: `Tile::check` proved `ROWS x columns` elements of the output.
+                unsafe { _mm256_maskstore_ps(to, last_mask, sums[i][v]) };
+            }
         });
     });
+}
+
+/// A whole vector, or the lanes of a mask and zeros.
+///
+/// # Safety
+/// `LANES` elements lie at `from`, or those of the mask when it is not whole.
+#[target_feature(enable = "avx2,fma")]
+#[inline]
+unsafe fn load(from: *const f32, is_whole: bool, mask: __m256i) -> __m256 {
+    if is_whole {
+        // SAFETY: the caller's promise.
+        unsafe { _mm256_loadu_ps(from) }
+    } else {
+        // SAFETY: the caller's promise.
+        unsafe { _mm256_maskload_ps(from, mask) }
+    }
 }

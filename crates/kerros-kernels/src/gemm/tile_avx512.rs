@@ -10,11 +10,11 @@ use crate::{Isa, Level};
 
 /// Proof of AVX-512 and the tiles made of it.
 #[derive(Clone, Copy)]
-pub(super) struct Avx512Tiles(());
+pub(crate) struct Avx512Tiles(());
 
 impl Avx512Tiles {
     /// The tiles, when the token proves that this machine has AVX-512.
-    pub(super) fn new(isa: Isa) -> Option<Self> {
+    pub(crate) fn new(isa: Isa) -> Option<Self> {
         (isa.level() == Level::Avx512).then_some(Avx512Tiles(()))
     }
 }
@@ -128,40 +128,43 @@ fn sums<const ROWS: usize, const VECTORS: usize, const MASK_B: bool>(
     let (a_row_stride, a_col_stride) = (tile.a_row_stride, tile.a_col_stride);
     let mut a_rows = [tile.a.as_ptr(); 4];
     let num_pointers = ROWS.div_ceil(ROWS_PER_POINTER);
-    for (group, pointer) in a_rows[..num_pointers].iter_mut().enumerate() {
-        // The compiler must not know how the pointers relate, or it would derive one from
-        // the other at each step, with additions that compete with the multiply-adds.
-        *pointer = black_box(pointer.wrapping_add(group * ROWS_PER_POINTER * a_row_stride));
-    }
     let mut b_row = tile.b.as_ptr();
-    for _ in 0..tile.k {
-        let mut b = [_mm512_setzero_ps(); VECTORS];
-        unrolled!(VECTORS, |v| {
-            let from = b_row.wrapping_add(v * LANES);
-            if ROWS >= PREFETCH_MIN_ROWS {
-                let ahead = from.wrapping_add(tile.b_row_stride.wrapping_mul(PREFETCH_STEPS));
-                _mm_prefetch::<_MM_HINT_T0>(ahead.cast());
-            }
-            b[v] = if MASK_B && v + 1 == VECTORS {
-                // SAFETY: `Tile::check` proved `columns` elements of each row of B.
-                unsafe { _mm512_maskz_loadu_ps(last_mask, from) }
-            } else {
-                // SAFETY: `Tile::check` proved `columns` elements of each row of B, or whole
-                // vectors where B is padded.
-                unsafe { _mm512_loadu_ps(from) }
-            };
-        });
-        unrolled!(ROWS, |i| {
-            let pointer = a_rows[i / ROWS_PER_POINTER];
-            let from = pointer.wrapping_add(i % ROWS_PER_POINTER * a_row_stride);
-            // SAFETY: `Tile::check` proved `ROWS x k` elements of A.
-            let a = _mm512_set1_ps(unsafe { *from });
-            unrolled!(VECTORS, |v| { sums[i][v] = _mm512_fmadd_ps(a, b[v], sums[i][v]) });
-        });
-        for pointer in &mut a_rows[..num_pointers] {
-            *pointer = pointer.wrapping_add(a_col_stride);
+    for segment in tile.segments {
+        let first = tile.a.as_ptr().wrapping_add(segment.offset);
+        for (group, pointer) in a_rows[..num_pointers].iter_mut().enumerate() {
+            // The compiler must not know how the pointers relate, or it would derive one from
+            // the other at each step, with additions that compete with the multiply-adds.
+            *pointer = black_box(first.wrapping_add(group * ROWS_PER_POINTER * a_row_stride));
         }
-        b_row = b_row.wrapping_add(tile.b_row_stride);
+        for _ in 0..segment.len {
+            let mut b = [_mm512_setzero_ps(); VECTORS];
+            unrolled!(VECTORS, |v| {
+                let from = b_row.wrapping_add(v * LANES);
+                if ROWS >= PREFETCH_MIN_ROWS {
+                    let ahead = from.wrapping_add(tile.b_row_stride.wrapping_mul(PREFETCH_STEPS));
+                    _mm_prefetch::<_MM_HINT_T0>(ahead.cast());
+                }
+                b[v] = if MASK_B && v + 1 == VECTORS {
+                    // SAFETY: `Tile::check` proved `columns` elements of each row of B.
+                    unsafe { _mm512_maskz_loadu_ps(last_mask, from) }
+                } else {
+                    // SAFETY: `Tile::check` proved `columns` elements of each row of B, or whole
+                    // vectors where B is padded.
+                    unsafe { _mm512_loadu_ps(from) }
+                };
+            });
+            unrolled!(ROWS, |i| {
+                let pointer = a_rows[i / ROWS_PER_POINTER];
+                let from = pointer.wrapping_add(i % ROWS_PER_POINTER * a_row_stride);
+                // SAFETY: `Tile::check` proved `ROWS` elements of A at each position.
+                let a = _mm512_set1_ps(unsafe { *from });
+                unrolled!(VECTORS, |v| { sums[i][v] = _mm512_fmadd_ps(a, b[v], sums[i][v]) });
+            });
+            for pointer in &mut a_rows[..num_pointers] {
+                *pointer = pointer.wrapping_add(a_col_stride);
+            }
+            b_row = b_row.wrapping_add(tile.b_row_stride);
+        }
     }
 
     let finish = tile.finish;

@@ -4,7 +4,7 @@ use super::pack::Packing;
 use super::tile::{DotRows, Tile, Tiles};
 
 #[derive(Clone, Copy)]
-pub(super) struct ScalarTiles;
+pub(crate) struct ScalarTiles;
 
 impl Tiles for ScalarTiles {
     const LANES: usize = 1;
@@ -17,12 +17,17 @@ impl Tiles for ScalarTiles {
 
     fn tile(self, tile: &Tile<'_>, out: &mut [f32]) {
         let mut sums = [[0.0f32; 4]; 4];
-        for p in 0..tile.k {
-            let b = &tile.b[p * tile.b_row_stride..][..tile.columns];
-            for (i, sums) in sums[..tile.rows].iter_mut().enumerate() {
-                let a = tile.a[i * tile.a_row_stride + p * tile.a_col_stride];
-                for (sum, &b) in sums.iter_mut().zip(b) {
-                    *sum = a.mul_add(b, *sum);
+        let mut b_row = 0;
+        for segment in tile.segments {
+            for p in 0..segment.len {
+                let b = &tile.b[b_row * tile.b_row_stride..][..tile.columns];
+                b_row += 1;
+                let a = &tile.a[segment.offset + p * tile.a_col_stride..];
+                for (i, sums) in sums[..tile.rows].iter_mut().enumerate() {
+                    let a = a[i * tile.a_row_stride];
+                    for (sum, &b) in sums.iter_mut().zip(b) {
+                        *sum = a.mul_add(b, *sum);
+                    }
                 }
             }
         }

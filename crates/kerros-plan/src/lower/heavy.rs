@@ -3,8 +3,8 @@
 use kerros_core::Shape;
 use kerros_graph::{NodeData, NodeId, Op, Type};
 
-use super::{Lowering, contractions, indexed, moves, reductions, rows, rows_of_shape};
-use crate::plan::{Access, BufferId, Kernel, Operand, Split};
+use super::{Lowering, contractions, indexed, moves, reductions, rows, rows_of_shape, windows};
+use crate::plan::{Access, BufferId, Kernel, Operand, PoolKind, Split};
 
 /// An operation and where its operands are.
 pub(super) struct Call<'a> {
@@ -83,6 +83,15 @@ impl Lowering<'_> {
         let work = match &node.op {
             Op::Linear(op) => contractions::linear(op, &call),
             Op::MatMul(op) => contractions::matmul(op, &call),
+            Op::Conv(op) => windows::conv(op, &call),
+            Op::ConvLinear(op) => windows::conv_linear(op, &call),
+            Op::ConvInputGradient(op) => self.conv_input_gradient(op, &call),
+            Op::ConvKernelGradient(op) => windows::conv_kernel_gradient(op, &call),
+            Op::MaxPool(op) => windows::pool(PoolKind::Max, &op.spec, &call),
+            Op::SumPool(op) => windows::pool(PoolKind::Sum, &op.spec, &call),
+            Op::MaxPoolGather(op) => windows::pool(PoolKind::MaxGather, &op.spec, &call),
+            Op::MaxPoolScatter(op) => windows::max_pool_scatter(&op.spec, &call),
+            Op::SumPoolScatter(op) => windows::sum_pool_scatter(op, &call),
             Op::Softmax(_) => rows::softmax(false, &call),
             Op::LogSoftmax(_) => rows::softmax(true, &call),
             Op::SoftmaxCrossEntropy(_) => rows::softmax_cross_entropy(&call),

@@ -9,6 +9,7 @@ mod programs;
 mod reductions;
 mod rows;
 mod updates;
+mod windows;
 
 use std::collections::HashMap;
 
