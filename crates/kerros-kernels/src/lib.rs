@@ -13,6 +13,7 @@ pub mod isa;
 pub mod lanes;
 pub mod map;
 pub mod norm;
+pub mod recurrent;
 pub mod reduce;
 pub mod scan;
 pub mod softmax;

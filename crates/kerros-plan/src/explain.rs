@@ -90,6 +90,7 @@ pub fn kernel_text(kernel: &Kernel) -> String {
             let spread = if *spread { ", to one number" } else { "" };
             format!("scatter_add{int}{{{outer}, {len}, {inner}{spread}}}")
         }
+        Kernel::Recurrent(kernel) => kernel.to_string(),
         Kernel::Fallback { op, .. } => format!("fallback {}", op.name()),
     }
 }

@@ -12,6 +12,8 @@ use kerros_core::{Origin, Tensor};
 use kerros_graph::ops::{MatMul, ReduceKind};
 use kerros_graph::{Op, StateId, Type};
 
+use crate::recurrent::Recurrent;
+
 /// The place of a buffer in [`Plan::buffers`].
 pub type BufferId = usize;
 
@@ -209,6 +211,8 @@ pub enum Kernel {
         /// Whether what they are added to is one number, spread.
         spread: bool,
     },
+    /// A recurrent layer over whole sequences, or its derivative.
+    Recurrent(Recurrent),
     /// The reference evaluator: slow and sure.
     Fallback {
         /// What it evaluates.
