@@ -7,6 +7,7 @@ mod executable;
 mod groups;
 mod inputs;
 mod memory;
+mod recurrent;
 mod store;
 pub mod team;
 mod work;
@@ -94,7 +95,7 @@ fn has_kernel(node: &NodeData) -> bool {
             | Op::LogSoftmax(_)
             | Op::SoftmaxCrossEntropy(_)
             | Op::GlobalNorm(_)
-    )
+    ) || recurrent::has_kernel(&node.op)
 }
 
 impl Device for Cpu {

@@ -17,6 +17,7 @@ use kerros_kernels::gemm::{Activation, Gemm, Matrix, Pair, Scratch, gemm};
 use kerros_kernels::index::{gather, scatter_add};
 use kerros_kernels::map::{Input, Map, MapScratch};
 use kerros_kernels::norm::sum_of_squares;
+use kerros_kernels::recurrent;
 use kerros_kernels::reduce::{self, AxisView, reduce};
 use kerros_kernels::scan::{ScanOptions, cumulative_sum};
 use kerros_kernels::softmax::{log_softmax, softmax};
@@ -32,6 +33,7 @@ pub struct ThreadScratch {
     gemm: Scratch,
     conv: ConvScratch,
     map: MapScratch,
+    recurrent: recurrent::Scratch,
 }
 
 /// A step made ready: what can be found out once is.
@@ -100,7 +102,7 @@ impl<'a> Work<'a> {
         self.plan.touched(operand, self.prepared.rows, &self.rows)
     }
 
-    fn read(&self, at: usize) -> &'a [f32] {
+    pub(crate) fn read(&self, at: usize) -> &'a [f32] {
         let operand = &self.step.reads[at];
         let range = self.range(operand);
         let base = self.memory.bases[operand.buffer].cast::<f32>();
@@ -111,7 +113,7 @@ impl<'a> Work<'a> {
         unsafe { std::slice::from_raw_parts(base.add(range.start), range.len()) }
     }
 
-    fn write(&self, at: usize) -> &'a mut [f32] {
+    pub(crate) fn write(&self, at: usize) -> &'a mut [f32] {
         let operand = &self.step.writes[at];
         let range = self.range(operand);
         let base = self.memory.bases[operand.buffer].cast::<f32>();
@@ -121,7 +123,7 @@ impl<'a> Work<'a> {
     }
 
     /// The part of `units` equal pieces of work that these rows are.
-    fn units(&self, units: usize) -> Range<usize> {
+    pub(crate) fn units(&self, units: usize) -> Range<usize> {
         let per_row = units / self.prepared.rows.max(1);
         per_row * self.rows.start..per_row * self.rows.end
     }
@@ -235,6 +237,9 @@ impl<'a> Work<'a> {
                     (0..self.step.reads.len()).map(|at| sum_of_squares(self.isa, self.read(at)));
                 let total = squares.reduce(|sum, next| sum + next).unwrap_or(0.0);
                 self.write(0)[0] = total.sqrt();
+            }
+            Kernel::Recurrent(kernel) => {
+                crate::recurrent::run(self, kernel, &mut scratch.recurrent);
             }
             Kernel::Fallback { op, inputs } => {
                 let inputs: Vec<Tensor> = inputs

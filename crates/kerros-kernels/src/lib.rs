@@ -15,6 +15,7 @@ pub mod lanes;
 pub mod map;
 pub mod norm;
 pub mod pool;
+pub mod recurrent;
 pub mod reduce;
 pub mod scan;
 pub mod softmax;

@@ -115,6 +115,7 @@ pub fn kernel_text(kernel: &Kernel) -> String {
             let PoolSizes { batch, window, channels } = sizes;
             format!("{name}{{{batch} x {} x {channels}}}", window_text(window))
         }
+        Kernel::Recurrent(kernel) => kernel.to_string(),
         Kernel::Fallback { op, .. } => format!("fallback {}", op.name()),
     }
 }

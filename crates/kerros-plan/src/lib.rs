@@ -11,6 +11,7 @@ pub mod explain;
 pub mod lower;
 pub mod place;
 pub mod plan;
+pub mod recurrent;
 pub mod reference;
 pub mod schedule;
 pub mod simplify;

@@ -13,6 +13,8 @@ use kerros_core::{Origin, Tensor};
 use kerros_graph::ops::{MatMul, ReduceKind};
 use kerros_graph::{Op, StateId, Type};
 
+use crate::recurrent::Recurrent;
+
 /// The place of a buffer in [`Plan::buffers`].
 pub type BufferId = usize;
 
@@ -243,6 +245,8 @@ pub enum Kernel {
         /// The sizes of the pooling.
         sizes: PoolSizes,
     },
+    /// A recurrent layer over whole sequences, or its derivative.
+    Recurrent(Recurrent),
     /// The reference evaluator: slow and sure.
     Fallback {
         /// What it evaluates.

@@ -13,8 +13,8 @@ use crate::operation::{Backward, Cotangents, Operation, Sample, Tier};
 pub enum GruGradientResult {
     /// `[batch, time, 3 * units]`: with respect to the projected inputs.
     Projected,
-    /// `[batch, time, 3 * units]`: with respect to the recurrent product and its bias. Before
-    /// the reset gate there is no such product; then it is the same as `Projected`.
+    /// `[batch, time, 3 * units]`: with respect to the recurrent product and its bias; only
+    /// where the reset gate comes after it.
     Recurrent,
     /// `[batch, units]`: with respect to `h_0`.
     Initial,
@@ -67,7 +67,8 @@ impl GruGradient {
         let kernel = Type::f32([units, 3 * units]);
         let mut expected = vec![sizes.sequence(time, 4), states.clone(), states, kernel];
         expected.extend(self.masked.then(|| sizes.mask()));
-        (expected == inputs && time >= 1).then_some(sizes)
+        let has_result = self.reset_after || self.result != GruGradientResult::Recurrent;
+        (expected == inputs && time >= 1 && has_result).then_some(sizes)
     }
 }
 
@@ -80,7 +81,8 @@ impl Operation for GruGradient {
             misfit(
                 inputs,
                 "[batch, time, 4 * units], twice [batch, time + 1, units], \
-                 [units, 3 * units] and, when masked, bool [batch, time], with at least one step",
+                 [units, 3 * units] and, when masked, bool [batch, time], with at least one step; \
+                 a recurrent product that is reset after",
             )
         })?;
         Ok(match self.result {
@@ -133,8 +135,7 @@ impl Operation for GruGradient {
         }
         Some(match self.result {
             GruGradientResult::Projected => sequence_of(&projected),
-            GruGradientResult::Recurrent if self.reset_after => sequence_of(&recurrent),
-            GruGradientResult::Recurrent => sequence_of(&projected),
+            GruGradientResult::Recurrent => sequence_of(&recurrent),
             GruGradientResult::Initial => dh,
         })
     }
@@ -154,6 +155,9 @@ impl Operation for GruGradient {
                 (false, false, tanh, sigmoid),
                 (false, true, tanh, sigmoid),
             ] {
+                if !reset_after && result == GruGradientResult::Recurrent {
+                    continue;
+                }
                 let op =
                     GruGradient { result, activation, recurrent_activation, reset_after, masked };
                 let states = Type::f32([2, 4, 3]);

@@ -68,6 +68,10 @@ pub(super) struct Work {
 impl Lowering<'_> {
     /// The step or steps of one operation.
     pub(super) fn heavy(&mut self, id: NodeId) {
+        if self.buffers.contains_key(&id) {
+            // A sibling on the same inputs has been computed, and this with it.
+            return;
+        }
         let nodes = self.nodes;
         let node = &nodes[id.index()];
         // What is scattered to is mostly zeros: these need no memory of their own.
@@ -97,6 +101,12 @@ impl Lowering<'_> {
             Op::SoftmaxCrossEntropy(_) => rows::softmax_cross_entropy(&call),
             Op::GlobalNorm(_) => rows::global_norm(&call),
             Op::ArgReduce(op) => reductions::arg_reduce(op, &call),
+            Op::Lstm(_)
+            | Op::LstmGradient(_)
+            | Op::Gru(_)
+            | Op::GruGradient(_)
+            | Op::SimpleRnn(_)
+            | Op::SimpleRnnGradient(_) => return self.recurrent(&call),
             Op::Reduce(op) => return self.reduce(op, id, call.shape(0), call.reads[0]),
             Op::CumSum(op) => reductions::scan(op, &call),
             Op::Sort(op) => rows::sort(op.descending, false, &call),

@@ -6,6 +6,7 @@ mod heavy;
 mod indexed;
 mod moves;
 mod programs;
+mod recurrent;
 mod reductions;
 mod rows;
 mod updates;
