@@ -4,6 +4,7 @@
 mod digits;
 mod jobs;
 mod mistakes;
+mod resume;
 mod same_bits;
 mod verbs;
 mod workshop;
