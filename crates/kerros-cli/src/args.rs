@@ -56,6 +56,16 @@ pub struct TrainArgs {
     /// Draw no curves, neither into a file nor on the terminal
     #[arg(long, conflicts_with = "plot")]
     pub no_plot: bool,
+    /// Keep a backup of the run in a folder: the same command goes on from there when it was
+    /// interrupted, and ends with the same bits
+    #[arg(long, value_name = "FOLDER")]
+    pub backup: Option<PathBuf>,
+    /// Save the model after every epoch; the name may have {epoch}, {loss} and the like
+    #[arg(long, value_name = "FILE.keras")]
+    pub checkpoint: Option<String>,
+    /// Write loss and metrics of every epoch for TensorBoard
+    #[arg(long, value_name = "FOLDER")]
+    pub tensorboard: Option<PathBuf>,
     /// How progress is shown on stderr
     #[arg(long, value_enum)]
     pub verbose: Option<Verbosity>,

@@ -4,14 +4,14 @@ use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use anyhow::Result;
-use kerros::callbacks::TerminateOnNaN;
+use kerros::callbacks::{BackupAndRestore, TerminateOnNaN};
 use kerros::data::balanced_class_weights;
 use kerros::{Error, ErrorKind, Fit, History, Model, Verbose};
 
-use crate::args::{DataArgs, TrainArgs};
+use crate::args::TrainArgs;
 use crate::array_data::{self, Purpose};
 use crate::data::Parts;
-use crate::job::{self, ClassWeight, Job, JobCallback};
+use crate::job::{self, ClassWeight, FitSpec, Job, JobCallback};
 use crate::messages::{Usage, say};
 use crate::report::{confusion, diagnosis, panels, svg, terminal};
 use crate::{device, outputs, summary};
@@ -78,13 +78,27 @@ impl Files {
 
 /// How to fit, from the job and the command line together.
 struct Plan {
-    epochs: usize,
-    batch_size: usize,
-    shuffle: bool,
+    fit: FitSpec,
     seed: Option<u64>,
-    class_weight: ClassWeight,
     verbose: Verbose,
-    callbacks: Vec<JobCallback>,
+}
+
+impl Plan {
+    /// What a job says, or nothing; the command line has the last word.
+    fn new(mut fit: FitSpec, args: &TrainArgs) -> Self {
+        fit.epochs = args.epochs.unwrap_or(fit.epochs);
+        fit.batch_size = args.batch_size.unwrap_or(fit.batch_size);
+        fit.shuffle &= !args.data.no_shuffle;
+        if !args.data.class_weight.is_empty() {
+            fit.class_weight = ClassWeight::Given(args.data.class_weight.clone());
+        }
+        fit.callbacks.extend(args.checkpoint.as_deref().map(JobCallback::checkpoint));
+        fit.callbacks.extend(args.tensorboard.as_deref().map(JobCallback::tensor_board));
+        fit.callbacks.extend(args.backup.as_deref().map(JobCallback::backup));
+        let seed = args.data.seed.or(fit.seed);
+        let verbose = args.verbose.or(fit.verbose).map_or(Verbose::Auto, Verbose::from);
+        Plan { fit, seed, verbose }
+    }
 }
 
 fn run_job(job: Job, args: &TrainArgs) -> Result<()> {
@@ -103,15 +117,7 @@ fn run_job(job: Job, args: &TrainArgs) -> Result<()> {
     let seed = args.data.seed.or(job.fit.seed);
     let mut model = job.model(&data, seed)?;
     eprintln!("{data}\n\n{}Training on {device}", model.summary());
-    let plan = Plan {
-        epochs: args.epochs.unwrap_or(job.fit.epochs),
-        batch_size: args.batch_size.unwrap_or(job.fit.batch_size),
-        shuffle: job.fit.shuffle && !args.data.no_shuffle,
-        seed,
-        class_weight: class_weight(&args.data).unwrap_or(job.fit.class_weight),
-        verbose: args.verbose.or(job.fit.verbose).map_or(Verbose::Auto, Verbose::from),
-        callbacks: job.fit.callbacks,
-    };
+    let plan = Plan::new(job.fit, args);
     fit_and_save(&mut model, &mut data, plan, &files, args)?;
     if args.source == "digits" && !args.no_plot {
         let plot = files.plot.as_ref().map(|plot| plot.display().to_string()).unwrap_or_default();
@@ -137,20 +143,8 @@ fn go_on(path: &Path, args: &TrainArgs) -> Result<()> {
     let mut data = array_data::load(&args.data, Purpose::Train)?;
     array_data::check_counts(&model, &data.train, Purpose::Train)?;
     eprintln!("{data}\n\nTraining {} on {device}", path.display());
-    let plan = Plan {
-        epochs: args.epochs.unwrap_or(1),
-        batch_size: args.batch_size.unwrap_or(32),
-        shuffle: !args.data.no_shuffle,
-        seed: args.data.seed,
-        class_weight: class_weight(&args.data).unwrap_or(ClassWeight::Given(Vec::new())),
-        verbose: args.verbose.map_or(Verbose::Auto, Verbose::from),
-        callbacks: Vec::new(),
-    };
+    let plan = Plan::new(FitSpec { epochs: 1, ..FitSpec::default() }, args);
     fit_and_save(&mut model, &mut data, plan, &files, args)
-}
-
-fn class_weight(args: &DataArgs) -> Option<ClassWeight> {
-    (!args.class_weight.is_empty()).then(|| ClassWeight::Given(args.class_weight.clone()))
 }
 
 /// Trains, reports, and writes the results: the model last, so that it is there only when all
@@ -166,7 +160,7 @@ fn fit_and_save(
         model.measure_steps();
     }
     let began = Instant::now();
-    let (history, nan, callbacks) = fit(model, data, plan, args)?;
+    let Fitted { history, nan, callbacks, finished } = fit(model, data, plan, args)?;
     let secs = began.elapsed().as_secs_f64();
     if args.explain {
         eprint!("{}", model.explain());
@@ -190,6 +184,8 @@ fn fit_and_save(
         // Written before anything is said: a stdout that fails must not cost the model.
         report.push(format!("\n{}", write_results(model, &history, &panels, files)?));
     }
+    // A backup stays until there is nothing to lose.
+    finished.iter().try_for_each(BackupAndRestore::remove)?;
     report.retain(|part| !part.is_empty());
     say(report.join("\n"))?;
     match nan {
@@ -207,10 +203,19 @@ fn fit_and_save(
     }
 }
 
-type Fitted = (History, Option<(usize, usize)>, Vec<JobCallback>);
+/// What a run leaves.
+struct Fitted {
+    history: History,
+    /// The epoch and batch of the first loss that was no finite number.
+    nan: Option<(usize, usize)>,
+    callbacks: Vec<JobCallback>,
+    /// The backups to remove.
+    finished: Vec<BackupAndRestore>,
+}
 
-fn fit(model: &mut Model, data: &mut Parts, mut plan: Plan, args: &TrainArgs) -> Result<Fitted> {
-    let class_weight = match plan.class_weight {
+fn fit(model: &mut Model, data: &mut Parts, plan: Plan, args: &TrainArgs) -> Result<Fitted> {
+    let Plan { fit: mut spec, seed, verbose } = plan;
+    let class_weight = match spec.class_weight {
         ClassWeight::Given(weights) => weights,
         ClassWeight::Balanced => match data.train.targets.first() {
             Some(target) => balanced_class_weights(target)?.into_iter().collect(),
@@ -218,13 +223,24 @@ fn fit(model: &mut Model, data: &mut Parts, mut plan: Plan, args: &TrainArgs) ->
         },
     };
     let mut nan = TerminateOnNaN::new();
-    let mut fit = Fit::epochs(plan.epochs)
-        .batch_size(plan.batch_size)
-        .shuffle(plan.shuffle)
+    let mut fit = Fit::epochs(spec.epochs)
+        .batch_size(spec.batch_size)
+        .shuffle(spec.shuffle)
         .class_weight(class_weight)
-        .verbose(plan.verbose);
-    if let Some(seed) = plan.seed {
+        .validation_freq(spec.validation_freq)
+        .initial_epoch(spec.initial_epoch)
+        .verbose(verbose);
+    if let Some(seed) = seed {
         fit = fit.seed(seed);
+    }
+    if let Some(steps) = spec.steps_per_epoch {
+        fit = fit.steps_per_epoch(steps);
+    }
+    if let Some(steps) = spec.validation_steps {
+        fit = fit.validation_steps(steps);
+    }
+    if let Some(rows) = spec.validation_batch_size {
+        fit = fit.validation_batch_size(rows);
     }
     // A split that is asked for on the command line is cut from the rows to learn from, also
     // where a job has set rows aside already.
@@ -233,12 +249,18 @@ fn fit(model: &mut Model, data: &mut Parts, mut plan: Plan, args: &TrainArgs) ->
         (None, Some(validation)) => fit = fit.validation(validation),
         (None, None) => {}
     }
-    for callback in &mut plan.callbacks {
+    let mut finished = Vec::new();
+    for callback in &mut spec.callbacks {
+        if let Some(backup) = callback.as_callback().as_backup()
+            && backup.keep_at_the_end()
+        {
+            finished.push(backup.clone());
+        }
         fit = fit.callback(callback.as_callback());
     }
     fit = fit.callback(&mut nan);
     let history = model.fit(&data.train, fit)?;
-    Ok((history, nan.found(), plan.callbacks))
+    Ok(Fitted { history, nan: nan.found(), callbacks: spec.callbacks, finished })
 }
 
 /// The result on the rows that were kept for the test; nothing when there are none.

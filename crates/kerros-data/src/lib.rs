@@ -15,6 +15,7 @@ pub mod labels;
 pub mod npy;
 pub mod samples;
 pub mod sorted_tail;
+pub mod source;
 pub mod split;
 
 pub use batches::{Batch, Batches};
@@ -23,4 +24,5 @@ pub use finite::first_non_finite;
 pub use labels::{balanced_class_weights, class_weights, one_hot};
 pub use samples::Samples;
 pub use sorted_tail::tail_differs;
+pub use source::BatchSource;
 pub use split::{split_random, split_stratified, validation_split};

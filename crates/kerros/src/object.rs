@@ -255,6 +255,17 @@ impl<'a> ConfigReader<'a> {
         self.maybe_f32(name).unwrap_or(default)
     }
 
+    /// A number in double precision, if given.
+    pub fn maybe_f64(&mut self, name: &str) -> Option<f64> {
+        self.typed(name, "a number", Value::as_f64)
+    }
+
+    /// A number that must be given; 0 when it is not, which [`ConfigReader::finish`] reports.
+    pub fn required_f64(&mut self, name: &str) -> f64 {
+        self.require(name);
+        self.maybe_f64(name).unwrap_or(0.0)
+    }
+
     /// A whole number from 0 on, if given.
     pub fn maybe_usize(&mut self, name: &str) -> Option<usize> {
         self.typed(name, "a whole number from 0 on", |value| {
@@ -272,9 +283,27 @@ impl<'a> ConfigReader<'a> {
         self.typed(name, "true or false", Value::as_bool).unwrap_or(default)
     }
 
+    /// True or false, or a number that is not 0: Keras's `verbose`.
+    pub fn flag(&mut self, name: &str) -> bool {
+        let flag = |value: &Value| value.as_bool().or(value.as_u64().map(|level| level > 0));
+        self.typed(name, "true or false", flag).unwrap_or(false)
+    }
+
     /// A text, if given.
     pub fn maybe_string(&mut self, name: &str) -> Option<String> {
         self.typed(name, "a text", |value| value.as_str().map(str::to_owned))
+    }
+
+    /// A text that must be given; empty when it is not, which [`ConfigReader::finish`] reports.
+    pub fn required_string(&mut self, name: &str) -> String {
+        self.require(name);
+        self.maybe_string(name).unwrap_or_default()
+    }
+
+    fn require(&mut self, name: &str) {
+        if self.config.get(name).is_none_or(Value::is_null) {
+            self.wrong.push(format!("`{name}` is missing"));
+        }
     }
 
     /// An object of a family, if given.

@@ -13,7 +13,8 @@ pub use crate::activations::{
     Softmax, Softplus, Softsign, Step, Tanh,
 };
 pub use crate::callbacks::{
-    Callback, EarlyStopping, LambdaCallback, ReduceLROnPlateau, StopAtLoss, TerminateOnNaN,
+    BackupAndRestore, CSVLogger, Callback, EarlyStopping, LambdaCallback, LearningRateScheduler,
+    ModelCheckpoint, ReduceLROnPlateau, StopAtLoss, SwapEMAWeights, TensorBoard, TerminateOnNaN,
 };
 pub use crate::constraints::{MaxNorm, MinMaxNorm, NonNeg, UnitNorm};
 pub use crate::initializers::{
@@ -41,6 +42,6 @@ pub use crate::schedules::{
     CosineDecay, ExponentialDecay, InverseTimeDecay, PiecewiseConstantDecay, PolynomialDecay,
 };
 pub use crate::trainer::{
-    Compile, Evaluate, Fit, Function, History, Losses, MetricLists, Metrics, PerOutput, Training,
-    Variables, Verbose,
+    Compile, Evaluate, Fit, Function, History, Losses, MetricLists, Metrics, PerOutput, Predict,
+    Training, Variables, Verbose,
 };

@@ -9,6 +9,7 @@ mod section;
 
 use std::path::{Path, PathBuf};
 
+use kerros::trainer::ValidationFreq;
 use kerros::{Error, ErrorKind, Model, Result};
 use toml::Table;
 
@@ -55,6 +56,16 @@ pub struct FitSpec {
     pub class_weight: ClassWeight,
     /// How progress is shown.
     pub verbose: Option<Verbosity>,
+    /// How many steps an epoch has, when it is not one pass over the data.
+    pub steps_per_epoch: Option<usize>,
+    /// How many batches a validation has, when it is not all.
+    pub validation_steps: Option<usize>,
+    /// How many rows are validated at a time, when not as many as make one step.
+    pub validation_batch_size: Option<usize>,
+    /// After which epochs a validation comes.
+    pub validation_freq: ValidationFreq,
+    /// The number of the first epoch.
+    pub initial_epoch: usize,
     /// What happens beside training.
     pub callbacks: Vec<JobCallback>,
 }
@@ -122,13 +133,14 @@ impl Job {
                 .expected("a table [compile] with `optimizer`, `loss` and `metrics`")
         })?;
         let fit = job.section("fit")?;
+        let callbacks = job.tables("callbacks")?;
         let output = job.section("output")?;
         let job_spec = Job {
             name: name.to_string(),
             data: DataSpec::read(data, folder)?,
             model: layers::ModelSpec::read(model, &layers)?,
             compile: object::CompileSpec::read(compile)?,
-            fit: FitSpec::read(fit)?,
+            fit: FitSpec::read(fit, &callbacks)?,
             output: OutputSpec::read(output)?,
         };
         job.finish()?;
@@ -175,14 +187,36 @@ pub fn read_text(path: &Path) -> Result<String> {
         .map_err(|error| Error::new(ErrorKind::Io, "it cannot be read").caused_by(error))
 }
 
+impl Default for FitSpec {
+    /// Ten epochs of batches of 32 rows, shuffled.
+    fn default() -> Self {
+        FitSpec {
+            epochs: 10,
+            batch_size: 32,
+            shuffle: true,
+            seed: None,
+            class_weight: ClassWeight::Given(Vec::new()),
+            verbose: None,
+            steps_per_epoch: None,
+            validation_steps: None,
+            validation_batch_size: None,
+            validation_freq: ValidationFreq::Every(1),
+            initial_epoch: 0,
+            callbacks: Vec::new(),
+        }
+    }
+}
+
 impl FitSpec {
-    fn read(section: Option<Section<'_>>) -> Result<Self> {
+    /// Reads `[fit]`; `callbacks` are those that stand outside of it, as `[[callbacks]]`.
+    fn read(section: Option<Section<'_>>, callbacks: &[&Table]) -> Result<Self> {
         let empty = Table::new();
         let mut fit = section.unwrap_or_else(|| Section::new("[fit]", &empty));
+        let default = FitSpec::default();
         let spec = FitSpec {
-            epochs: fit.count("epochs", 1)?.unwrap_or(10),
-            batch_size: fit.count("batch_size", 1)?.unwrap_or(32),
-            shuffle: fit.bool("shuffle")?.unwrap_or(true),
+            epochs: fit.count("epochs", 1)?.unwrap_or(default.epochs),
+            batch_size: fit.count("batch_size", 1)?.unwrap_or(default.batch_size),
+            shuffle: fit.bool("shuffle")?.unwrap_or(default.shuffle),
             seed: fit.seed("seed")?,
             class_weight: fit
                 .typed(
@@ -190,20 +224,43 @@ impl FitSpec {
                     "\"balanced\", or weights such as { 0 = 1.0, 1 = 3.0 }",
                     ClassWeight::read,
                 )?
-                .unwrap_or(ClassWeight::Given(Vec::new())),
+                .unwrap_or(default.class_weight),
             verbose: fit.typed(
                 "verbose",
                 "\"auto\", \"bar\", \"line\" or \"silent\"",
                 |value| Verbosity::named(value.as_str()?),
             )?,
+            steps_per_epoch: fit.count("steps_per_epoch", 1)?,
+            validation_steps: fit.count("validation_steps", 1)?,
+            validation_batch_size: fit.count("validation_batch_size", 1)?,
+            validation_freq: fit
+                .typed(
+                    "validation_freq",
+                    "a number of epochs, or a list of epochs counted from 1",
+                    validation_freq,
+                )?
+                .unwrap_or(default.validation_freq),
+            initial_epoch: fit.count("initial_epoch", 0)?.unwrap_or(default.initial_epoch),
             callbacks: fit
                 .tables("callbacks")?
                 .into_iter()
+                .chain(callbacks.iter().copied())
                 .map(JobCallback::read)
                 .collect::<Result<_>>()?,
         };
         fit.finish()?;
         Ok(spec)
+    }
+}
+
+/// A number of epochs, or a list of them.
+fn validation_freq(value: &toml::Value) -> Option<ValidationFreq> {
+    let epochs = |value: &toml::Value| {
+        usize::try_from(value.as_integer()?).ok().filter(|&epochs| epochs > 0)
+    };
+    match value.as_array() {
+        Some(list) => list.iter().map(epochs).collect::<Option<_>>().map(ValidationFreq::After),
+        None => epochs(value).map(ValidationFreq::Every),
     }
 }
 

@@ -89,6 +89,34 @@ fn callbacks_take_their_arguments() {
         parse("type = 'StopAtLoss'").unwrap_err().to_string().contains("`threshold` is missing")
     );
     assert!(parse("patience = 3").unwrap_err().to_string().contains("`type` is missing"));
+    let more = "type = 'ModelCheckpoint'\nfilepath = '{epoch}.keras'\nsave_freq = 3\n\
+                [[fit.callbacks]]\ntype = 'BackupAndRestore'\nbackup_dir = 'b'\n\
+                save_freq = 'epoch'\n\
+                [[callbacks]]\ntype = 'TensorBoard'\nupdate_freq = 'batch'\n\
+                [[callbacks]]\ntype = 'CSVLogger'\nfilename = 'log.csv'\nseparator = ';'\n\
+                [[callbacks]]\ntype = 'SwapEMAWeights'\nswap_on_epoch = true";
+    assert_eq!(parse(more).unwrap().fit.callbacks.len(), 5);
+    let scheduler = parse("type = 'LearningRateScheduler'").unwrap_err().to_string();
+    assert!(scheduler.contains("cannot be made from text"), "{scheduler}");
+    let error = parse("type = 'ModelCheckpoint'\nfilepath = 'a.keras'\nmonitr = 'loss'");
+    let text = error.unwrap_err().to_string();
+    assert!(text.contains("unknown argument `monitr`"), "{text}");
+    assert!(text.contains("did you mean `monitor`?"), "{text}");
+}
+
+#[test]
+fn fit_takes_its_options() {
+    let parse = |lines: &str| Job::parse("job", &format!("{JOB}{lines}"), Path::new(""));
+    let all = "steps_per_epoch = 3\nvalidation_steps = 2\nvalidation_batch_size = 4\n\
+               validation_freq = [1, 5]\ninitial_epoch = 1";
+    let fit = parse(all).unwrap().fit;
+    assert_eq!((fit.steps_per_epoch, fit.validation_steps), (Some(3), Some(2)));
+    assert_eq!((fit.validation_batch_size, fit.initial_epoch), (Some(4), 1));
+    assert_eq!(fit.validation_freq, ValidationFreq::After(vec![1, 5]));
+    assert_eq!(parse("validation_freq = 3").unwrap().fit.validation_freq, 3.into());
+    assert!(parse("validation_freq = 0").is_err());
+    assert!(parse("validation_freq = [0]").is_err());
+    assert!(parse("steps_per_epoch = 0").is_err());
 }
 
 #[test]

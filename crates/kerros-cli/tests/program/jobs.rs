@@ -47,3 +47,22 @@ fn one_sigmoid_for_two_answers() {
     assert!(test_accuracy(&stdout) > 0.9, "{stdout}");
     assert!(stdout.contains("malignant"), "{stdout}");
 }
+
+#[test]
+fn a_long_run_leaves_its_best_its_numbers_and_no_backup() {
+    let (shop, stdout) = run("digits_long.toml");
+    assert!(test_accuracy(&stdout) > 0.96, "{stdout}");
+    assert!(!shop.path("digits_backup").exists());
+    assert!(shop.path("digits_logs/train").is_dir());
+    assert!(shop.path("digits_logs/validation").is_dir());
+    load_model(shop.path("digits_best.keras")).unwrap();
+    let log = std::fs::read_to_string(shop.path("digits_log.csv")).unwrap();
+    let rows: Vec<&str> = log.lines().collect();
+    assert_eq!(rows.len(), 61);
+    assert_eq!(
+        rows[0],
+        "epoch,accuracy,learning_rate,loss,val_accuracy,val_learning_rate,val_loss"
+    );
+    // No validation after the first epoch, one after the second.
+    assert!(rows[1].ends_with(",NA,NA,NA") && !rows[2].ends_with(",NA"), "{log}");
+}

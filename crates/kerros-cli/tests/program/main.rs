@@ -5,6 +5,7 @@ mod digits;
 mod jobs;
 mod keras_files;
 mod mistakes;
+mod resume;
 mod same_bits;
 mod verbs;
 mod workshop;

@@ -1,13 +1,15 @@
-use kerros_core::{Result, Tensor};
+use kerros_core::{Error, Result, Tensor};
 
-use super::Callback;
 use super::monitor::{Direction, Monitor};
+use super::{Callback, CallbackState};
+use crate::object::ConfigReader;
 use crate::trainer::{Metrics, Training};
 
 /// Stops when a number has not become better for some epochs.
 ///
 /// With `restore_best_weights` the weights of the best epoch are put back however training
-/// ended: by this callback, by another, at the last epoch, or by an error.
+/// ended: by this callback, by another, at the last epoch; and by an error, after which Keras
+/// leaves the last ones.
 ///
 /// # Parameters
 /// - `monitor`: the number to watch. Default: `val_loss`.
@@ -17,6 +19,7 @@ use crate::trainer::{Metrics, Training};
 /// - `baseline`: a value that must be beaten. Default: none.
 /// - `restore_best_weights`: default `false`.
 /// - `start_from_epoch`: epochs to wait before watching. Default: 0.
+/// - `verbose`: whether it says what it does. Default: `false`.
 ///
 /// # Example
 /// ```
@@ -34,6 +37,7 @@ pub struct EarlyStopping {
     baseline: Option<f64>,
     restore_best_weights: bool,
     start_from_epoch: usize,
+    verbose: bool,
     wait: usize,
     best: Option<f64>,
     best_epoch: usize,
@@ -51,6 +55,7 @@ impl EarlyStopping {
             baseline: None,
             restore_best_weights: false,
             start_from_epoch: 0,
+            verbose: false,
             wait: 0,
             best: None,
             best_epoch: 0,
@@ -101,6 +106,35 @@ impl EarlyStopping {
         self
     }
 
+    /// Sets whether it says what it does, on stderr.
+    pub fn verbose(mut self, verbose: bool) -> Self {
+        self.verbose = verbose;
+        self
+    }
+
+    /// The callback that these arguments describe.
+    pub(super) fn from_config(reader: &mut ConfigReader<'_>) -> Self {
+        let mut stop = EarlyStopping::new();
+        stop.monitor = Monitor::from_config(reader, stop.monitor);
+        stop.patience = reader.maybe_usize("patience").unwrap_or(stop.patience);
+        stop.baseline = reader.maybe_f64("baseline");
+        stop.restore_best_weights = reader.bool("restore_best_weights", false);
+        stop.start_from_epoch = reader.maybe_usize("start_from_epoch").unwrap_or(0);
+        stop.verbose = reader.flag("verbose");
+        stop
+    }
+
+    fn put_back(&mut self, training: &mut Training<'_>) -> Result<()> {
+        let Some(weights) = self.best_weights.take() else { return Ok(()) };
+        if self.verbose {
+            training.say(&format!(
+                "Restoring model weights from the end of the best epoch: {}.",
+                self.best_epoch + 1
+            ));
+        }
+        training.set_weights(&weights)
+    }
+
     /// The epoch after which it stopped the run, if it did.
     pub fn stopped_epoch(&self) -> Option<usize> {
         self.stopped_epoch
@@ -118,6 +152,10 @@ impl EarlyStopping {
 }
 
 impl Callback for EarlyStopping {
+    fn class_name(&self) -> &'static str {
+        "EarlyStopping"
+    }
+
     fn on_train_begin(&mut self, training: &mut Training<'_>) -> Result<()> {
         self.wait = 0;
         self.best = None;
@@ -161,9 +199,46 @@ impl Callback for EarlyStopping {
     }
 
     fn on_train_end(&mut self, training: &mut Training<'_>) -> Result<()> {
-        match self.best_weights.take() {
-            Some(weights) => training.set_weights(&weights),
-            None => Ok(()),
+        if let (Some(epoch), true) = (self.stopped_epoch, self.verbose) {
+            training.say(&format!("Epoch {}: early stopping", epoch + 1));
         }
+        self.put_back(training)
+    }
+
+    fn on_train_error(&mut self, training: &mut Training<'_>, _error: &Error) -> Result<()> {
+        self.put_back(training)
+    }
+
+    fn state(&self) -> CallbackState {
+        let mut state = CallbackState::default();
+        state.set_count("wait", self.wait);
+        state.set_number("best", self.best);
+        state.set_count("best_epoch", self.best_epoch);
+        if let Some(epoch) = self.stopped_epoch {
+            state.set_count("stopped_epoch", epoch);
+        }
+        if let Some(weights) = &self.best_weights {
+            state.set_tensors("best_weights", weights);
+        }
+        state
+    }
+
+    fn restore(&mut self, state: &CallbackState) -> Result<()> {
+        self.wait = state.count("wait")?;
+        self.best = state.number("best")?;
+        self.best_epoch = state.count("best_epoch")?;
+        self.stopped_epoch = state.maybe_count("stopped_epoch")?;
+        self.best_weights = state.tensors("best_weights")?;
+        Ok(())
+    }
+
+    fn report(&self) -> Option<String> {
+        self.stopped_epoch.map(|epoch| {
+            format!(
+                "stopped early after epoch {}: epoch {} was the best",
+                epoch + 1,
+                self.best_epoch + 1
+            )
+        })
     }
 }

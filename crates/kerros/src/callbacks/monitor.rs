@@ -2,6 +2,7 @@
 
 use kerros_core::{Error, ErrorKind, Result};
 
+use crate::object::ConfigReader;
 use crate::trainer::{Metrics, Training};
 
 /// What counts as better.
@@ -31,6 +32,24 @@ impl Monitor {
     /// Watches the number of this name.
     pub fn new(name: impl Into<String>, min_delta: f64) -> Self {
         Monitor { name: name.into(), direction: Direction::Auto, min_delta }
+    }
+
+    /// Keras's `monitor`, `mode` and `min_delta`, over defaults.
+    pub(super) fn from_config(reader: &mut ConfigReader<'_>, default: Monitor) -> Self {
+        let direction = match reader.maybe_string("mode").as_deref() {
+            None | Some("auto") => Direction::Auto,
+            Some("min") => Direction::Min,
+            Some("max") => Direction::Max,
+            Some(other) => {
+                reader.refuse(format!("`mode` is \"{other}\", expected auto, min or max"));
+                Direction::Auto
+            }
+        };
+        Monitor {
+            name: reader.maybe_string("monitor").unwrap_or(default.name),
+            direction,
+            min_delta: reader.maybe_f64("min_delta").unwrap_or(default.min_delta),
+        }
     }
 
     /// Settles what [`Direction::Auto`] means.
@@ -72,13 +91,14 @@ impl Monitor {
         value
     }
 
-    /// Whether a value is better than a reference by more than `min_delta`.
+    /// Whether a value is better than a reference by more than `min_delta`; compared as `f32`,
+    /// as Keras does.
     pub fn is_better(&self, value: f64, reference: Option<f64>) -> bool {
+        let Some(reference) = reference.map(|reference| reference as f32) else { return true };
         let delta = self.min_delta.abs();
-        match (reference, self.direction) {
-            (None, _) => true,
-            (Some(reference), Direction::Max) => value - delta > reference,
-            (Some(reference), _) => value + delta < reference,
+        match self.direction {
+            Direction::Max => (value - delta) as f32 > reference,
+            Direction::Min | Direction::Auto => ((value + delta) as f32) < reference,
         }
     }
 }

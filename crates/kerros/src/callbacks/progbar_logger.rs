@@ -2,7 +2,7 @@ use std::io::{IsTerminal, stderr};
 use std::time::{Duration, Instant};
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
-use kerros_core::Result;
+use kerros_core::{Error, Result};
 
 use super::Callback;
 use crate::trainer::{Metrics, Training, Verbose};
@@ -32,20 +32,34 @@ impl ProgbarLogger {
         let now = Instant::now();
         ProgbarLogger { is_bar, bar: None, began: now, drawn: now }
     }
+
+    /// Leaves a bar as it stands.
+    fn leave(&mut self) {
+        if let Some(bar) = self.bar.take() {
+            bar.abandon();
+        }
+    }
 }
 
 impl Callback for ProgbarLogger {
+    fn class_name(&self) -> &'static str {
+        "ProgbarLogger"
+    }
+
     fn on_epoch_begin(&mut self, training: &mut Training<'_>, epoch: usize) -> Result<()> {
         self.began = Instant::now();
         self.drawn = self.began;
         if self.is_bar {
             let size = training.size();
             let bar = ProgressBar::with_draw_target(
-                Some(size.steps as u64),
+                size.steps.map(|steps| steps as u64),
                 ProgressDrawTarget::stderr_with_hz(10),
             );
-            let style = ProgressStyle::with_template("{prefix} {pos}/{len} {bar:20} {msg}");
-            if let Ok(style) = style {
+            let template = match size.steps {
+                Some(_) => "{prefix} {pos}/{len} {bar:20} {msg}",
+                None => "{prefix} {pos}/? {msg}",
+            };
+            if let Ok(style) = ProgressStyle::with_template(template) {
                 bar.set_style(style.progress_chars("━╸─"));
             }
             bar.set_prefix(format!("Epoch {}/{}", epoch + 1, size.epochs));
@@ -72,7 +86,7 @@ impl Callback for ProgbarLogger {
         logs: &mut Metrics,
     ) -> Result<()> {
         let size = training.size();
-        let steps = training.batch() + 1;
+        let steps = training.steps_done();
         let text = progress(self.began.elapsed(), steps, logs);
         match self.bar.take() {
             Some(bar) => {
@@ -80,16 +94,20 @@ impl Callback for ProgbarLogger {
                 bar.finish_with_message(text);
             }
             None => {
-                eprintln!("Epoch {}/{} - {steps}/{} - {text}", epoch + 1, size.epochs, size.steps)
+                let of = size.steps.unwrap_or(steps);
+                eprintln!("Epoch {}/{} - {steps}/{of} - {text}", epoch + 1, size.epochs)
             }
         }
         Ok(())
     }
 
     fn on_train_end(&mut self, _training: &mut Training<'_>) -> Result<()> {
-        if let Some(bar) = self.bar.take() {
-            bar.abandon();
-        }
+        self.leave();
+        Ok(())
+    }
+
+    fn on_train_error(&mut self, _training: &mut Training<'_>, _error: &Error) -> Result<()> {
+        self.leave();
         Ok(())
     }
 }

@@ -1,7 +1,8 @@
 use kerros_core::{Error, ErrorKind, Result};
 
-use super::Callback;
 use super::monitor::{Direction, Monitor};
+use super::{Callback, CallbackState};
+use crate::object::ConfigReader;
 use crate::trainer::{Metrics, Training};
 
 /// Makes the learning rate smaller when a number has not become better for some epochs.
@@ -16,6 +17,15 @@ use crate::trainer::{Metrics, Training};
 /// - `min_delta`: smaller changes are none. Default: 1e-4.
 /// - `cooldown`: epochs to wait after a reduction. Default: 0.
 /// - `min_lr`: the rate goes no lower. Default: 0.
+/// - `verbose`: whether it says what it does. Default: `false`.
+///
+/// # Example
+/// ```
+/// use kerros::Fit;
+/// use kerros::callbacks::ReduceLROnPlateau;
+/// let halve = ReduceLROnPlateau::new().monitor("loss").factor(0.5).patience(5).min_lr(1e-5);
+/// let fit = Fit::epochs(100).callback(halve);
+/// ```
 #[derive(Clone, Debug)]
 pub struct ReduceLROnPlateau {
     monitor: Monitor,
@@ -23,6 +33,7 @@ pub struct ReduceLROnPlateau {
     patience: usize,
     cooldown: usize,
     min_lr: f64,
+    verbose: bool,
     wait: usize,
     cooling: usize,
     best: Option<f64>,
@@ -38,6 +49,7 @@ impl ReduceLROnPlateau {
             patience: 10,
             cooldown: 0,
             min_lr: 0.0,
+            verbose: false,
             wait: 0,
             cooling: 0,
             best: None,
@@ -85,9 +97,31 @@ impl ReduceLROnPlateau {
         self.min_lr = min_lr;
         self
     }
+
+    /// Sets whether it says what it does, on stderr.
+    pub fn verbose(mut self, verbose: bool) -> Self {
+        self.verbose = verbose;
+        self
+    }
+
+    /// The callback that these arguments describe.
+    pub(super) fn from_config(reader: &mut ConfigReader<'_>) -> Self {
+        let mut reduce = ReduceLROnPlateau::new();
+        reduce.monitor = Monitor::from_config(reader, reduce.monitor);
+        reduce.factor = reader.maybe_f64("factor").unwrap_or(reduce.factor);
+        reduce.patience = reader.maybe_usize("patience").unwrap_or(reduce.patience);
+        reduce.cooldown = reader.maybe_usize("cooldown").unwrap_or(0);
+        reduce.min_lr = reader.maybe_f64("min_lr").unwrap_or(0.0);
+        reduce.verbose = reader.flag("verbose");
+        reduce
+    }
 }
 
 impl Callback for ReduceLROnPlateau {
+    fn class_name(&self) -> &'static str {
+        "ReduceLROnPlateau"
+    }
+
     fn on_train_begin(&mut self, training: &mut Training<'_>) -> Result<()> {
         if !(0.0..1.0).contains(&self.factor) {
             return Err(Error::new(
@@ -103,7 +137,7 @@ impl Callback for ReduceLROnPlateau {
     fn on_epoch_end(
         &mut self,
         training: &mut Training<'_>,
-        _epoch: usize,
+        epoch: usize,
         logs: &mut Metrics,
     ) -> Result<()> {
         let rate = training.learning_rate()?;
@@ -118,13 +152,35 @@ impl Callback for ReduceLROnPlateau {
             self.wait = 0;
         } else if self.cooling == 0 {
             self.wait += 1;
-            if self.wait >= self.patience && f64::from(rate) > self.min_lr {
+            // Keras compares with the bound as the `f32` that the rate would become.
+            if self.wait >= self.patience && rate > self.min_lr as f32 {
                 let lower = (f64::from(rate) * self.factor).max(self.min_lr);
                 training.set_learning_rate(lower as f32)?;
+                if self.verbose {
+                    training.say(&format!(
+                        "Epoch {}: ReduceLROnPlateau reducing learning rate to {lower}.",
+                        epoch + 1
+                    ));
+                }
                 self.cooling = self.cooldown;
                 self.wait = 0;
             }
         }
+        Ok(())
+    }
+
+    fn state(&self) -> CallbackState {
+        let mut state = CallbackState::default();
+        state.set_count("wait", self.wait);
+        state.set_count("cooling", self.cooling);
+        state.set_number("best", self.best);
+        state
+    }
+
+    fn restore(&mut self, state: &CallbackState) -> Result<()> {
+        self.wait = state.count("wait")?;
+        self.cooling = state.count("cooling")?;
+        self.best = state.number("best")?;
         Ok(())
     }
 }

@@ -1,6 +1,7 @@
 use kerros_core::Result;
 
-use super::Callback;
+use super::{Callback, CallbackState};
+use crate::object::ConfigReader;
 use crate::trainer::{Metrics, Training};
 
 /// Stops when the loss of an epoch is at most a threshold: "train until it is good enough".
@@ -8,6 +9,16 @@ use crate::trainer::{Metrics, Training};
 /// # Parameters
 /// - `threshold`: the loss that is good enough.
 /// - `monitor`: the number that must be at most the threshold. Default: `loss`.
+///
+/// # Example
+/// ```
+/// use kerros::Fit;
+/// use kerros::callbacks::StopAtLoss;
+/// let mut stop = StopAtLoss::new(0.01).monitor("val_loss");
+/// let fit = Fit::epochs(1000).validation_split(0.2).callback(&mut stop);
+/// # drop(fit);
+/// assert_eq!(stop.stopped_epoch(), None);
+/// ```
 #[derive(Clone, Debug)]
 pub struct StopAtLoss {
     threshold: f64,
@@ -27,6 +38,15 @@ impl StopAtLoss {
         self
     }
 
+    /// The callback that these arguments describe.
+    pub(super) fn from_config(reader: &mut ConfigReader<'_>) -> Self {
+        let stop = StopAtLoss::new(reader.required_f64("threshold"));
+        match reader.maybe_string("monitor") {
+            Some(name) => stop.monitor(name),
+            None => stop,
+        }
+    }
+
     /// The epoch after which it stopped the run, if it did.
     pub fn stopped_epoch(&self) -> Option<usize> {
         self.stopped_epoch
@@ -34,6 +54,10 @@ impl StopAtLoss {
 }
 
 impl Callback for StopAtLoss {
+    fn class_name(&self) -> &'static str {
+        "StopAtLoss"
+    }
+
     fn on_train_begin(&mut self, _training: &mut Training<'_>) -> Result<()> {
         self.stopped_epoch = None;
         Ok(())
@@ -50,5 +74,23 @@ impl Callback for StopAtLoss {
             training.stop();
         }
         Ok(())
+    }
+
+    fn state(&self) -> CallbackState {
+        let mut state = CallbackState::default();
+        if let Some(epoch) = self.stopped_epoch {
+            state.set_count("stopped_epoch", epoch);
+        }
+        state
+    }
+
+    fn restore(&mut self, state: &CallbackState) -> Result<()> {
+        self.stopped_epoch = state.maybe_count("stopped_epoch")?;
+        Ok(())
+    }
+
+    fn report(&self) -> Option<String> {
+        self.stopped_epoch
+            .map(|epoch| format!("stopped after epoch {}: the loss is small enough", epoch + 1))
     }
 }

@@ -175,6 +175,27 @@ impl fmt::Debug for Load {
 }
 
 impl Model {
+    /// Takes up weights, the optimizer's state and the place in the random numbers from the
+    /// file of a model like this one.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Shape`] where they do not fit; [`ErrorKind::Format`] for a file without
+    /// the state of a run.
+    pub(crate) fn take_up(&mut self, archive: &Archive) -> Result<()> {
+        let values = weights::read(&self.network, &archive.weights)?;
+        let not_whole = || Error::new(ErrorKind::Format, "the file has no state of a run");
+        let resume = metadata::read(&archive.metadata).ok_or_else(not_whole)?;
+        self.set_weights(&values)?;
+        let OptimizerState::Whole(states) = weights::read_optimizer(self, &archive.weights)? else {
+            return Err(not_whole());
+        };
+        self.set_optimizer_states(&states)?;
+        self.seed = Some(resume.seed);
+        self.set_random_key(resume.random_key)?;
+        self.epochs_done = resume.epochs_done;
+        Ok(())
+    }
+
     /// Sets the weights to those of a `.weights.h5` or `.keras` file; and the optimizer's state,
     /// if the model is compiled and the file has one that fits.
     ///

@@ -33,7 +33,7 @@ mod load;
 mod metadata;
 mod objects;
 mod problems;
-mod python_json;
+pub(crate) mod python_json;
 mod rebuild;
 mod save;
 mod weights;

@@ -69,7 +69,7 @@ fn number_text(number: &Number) -> String {
 
 /// The shortest decimal that reads back as the same number, laid out as Python's `repr`:
 /// `0.001`, `1e-07`, `100.0`, `1e+16`.
-fn float(value: f64) -> String {
+pub(crate) fn float(value: f64) -> String {
     let scientific = format!("{value:e}");
     let Some((digits, exponent)) = scientific.split_once('e') else { return scientific };
     let exponent: i32 = exponent.parse().unwrap_or_default();

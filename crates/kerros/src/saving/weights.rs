@@ -160,7 +160,10 @@ fn check_all_used(tree: &WeightTree, groups: &[&str], problems: &mut Problems) {
     for (path, group) in tree.groups() {
         let is_used = groups.contains(&path);
         // Random numbers of Dropout are Keras's own; totals of metrics begin anew anyway.
-        let is_passing = path.ends_with("seed_generator/vars") || path.starts_with("metrics/");
+        // What a backup of a run holds beside the model is not the model's.
+        let is_passing = path.ends_with("seed_generator/vars")
+            || path.starts_with("metrics/")
+            || path.starts_with("kerros/");
         if group.datasets().len() > 0 && !is_used && !is_passing && path != OPTIMIZER {
             let error = Error::new(
                 ErrorKind::Shape,

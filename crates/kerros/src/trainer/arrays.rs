@@ -69,14 +69,30 @@ impl Arrays {
     }
 
     /// The feeds of a batch, in the order of the graph's inputs: see [`super::step`].
-    pub(crate) fn feeds<'a>(&'a self, batch: Batch<'a>, feeds: &mut Vec<Feed<'a>>) {
-        feeds.clear();
+    pub(crate) fn feeds<'a>(&'a self, batch: Batch<'a>, feeds: &mut impl Extend<Feed<'a>>) {
         let targets = self.targets.iter().flatten();
         let arrays = self.inputs.iter().chain(targets).chain(self.weights.iter().flatten());
         feeds.extend(arrays.map(|tensor| match &batch {
             Batch::Range(rows) => Feed::From { tensor, start: rows.start as usize },
             Batch::Rows(rows) => Feed::Rows { tensor, rows },
         }));
+    }
+}
+
+impl Arrays {
+    /// A number that other data hardly have: from every byte of every array.
+    pub(crate) fn fingerprint(&self) -> u64 {
+        let targets = self.targets.iter().flatten();
+        let arrays = self.inputs.iter().chain(targets).chain(self.weights.iter().flatten());
+        arrays.fold(0, |hash, array| {
+            array.bytes().chunks(8).fold(hash ^ array.num_elements() as u64, |hash, chunk| {
+                let mut word = [0; 8];
+                word[..chunk.len()].copy_from_slice(chunk);
+                // Weyl's constant of the golden ratio spreads each bit over the upper half.
+                let mixed = (hash ^ u64::from_le_bytes(word)).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+                mixed ^ mixed >> 32
+            })
+        })
     }
 }
 

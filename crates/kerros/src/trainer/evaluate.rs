@@ -1,36 +1,65 @@
 //! Loss and metrics of data, without learning.
 
-use kerros_core::Result;
-use kerros_data::{Batch, Batches, Samples};
+use std::fmt;
+
+use kerros_core::{Error, ErrorKind, Result};
+use kerros_data::{Batch, BatchSource, Batches, Samples};
 use kerros_plan::Feed;
 
 use super::Mode;
-use super::arrays::Arrays;
+use super::fit::rows_per_batch;
 use super::history::Metrics;
+use super::stream::Stream;
+use super::training::{Moment, Training, TrainingSize};
+use crate::callbacks::{Callback, CallbackList};
 use crate::model::{Model, not_built};
 
 /// How to evaluate.
-#[derive(Clone, Debug)]
-pub struct Evaluate {
-    batch_size: usize,
+///
+/// ```
+/// use kerros::Evaluate;
+/// let how = Evaluate::new().batch_size(256).steps(10);
+/// ```
+#[derive(Default)]
+pub struct Evaluate<'a> {
+    batch_size: Option<usize>,
+    steps: Option<usize>,
+    callbacks: CallbackList<'a>,
 }
 
-impl Evaluate {
+impl<'a> Evaluate<'a> {
     /// In batches of 32 rows.
     pub fn new() -> Self {
-        Evaluate { batch_size: 32 }
+        Evaluate::default()
     }
 
-    /// Sets how many rows are taken at a time. Default: 32.
+    /// Sets how many rows are taken at a time. Default: 32; with [`Evaluate::steps`] as many as
+    /// make that many steps of all rows.
     pub fn batch_size(mut self, batch_size: usize) -> Self {
-        self.batch_size = batch_size;
+        self.batch_size = Some(batch_size);
+        self
+    }
+
+    /// Sets how many batches are evaluated. Default: all.
+    pub fn steps(mut self, steps: usize) -> Self {
+        self.steps = Some(steps);
+        self
+    }
+
+    /// Adds a callback, of which the `on_test_..` methods are called.
+    pub fn callback(mut self, callback: impl Callback + 'a) -> Self {
+        self.callbacks.push(callback);
         self
     }
 }
 
-impl Default for Evaluate {
-    fn default() -> Self {
-        Evaluate::new()
+impl fmt::Debug for Evaluate<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Evaluate")
+            .field("batch_size", &self.batch_size)
+            .field("steps", &self.steps)
+            .field("callbacks", &self.callbacks)
+            .finish()
     }
 }
 
@@ -46,36 +75,53 @@ impl Model {
     /// As [`Model::evaluate`], with everything that is optional.
     ///
     /// # Errors
-    /// As [`Model::evaluate`]; a batch size of 0.
+    /// As [`Model::evaluate`]; a batch size of 0; what a callback returns.
     pub fn evaluate_with(
         &mut self,
         data: impl Into<Samples>,
-        options: Evaluate,
+        options: Evaluate<'_>,
     ) -> Result<Metrics> {
         let arrays = self.arrays(&data.into(), "evaluate")?;
-        self.evaluate_arrays(&arrays, options.batch_size)
+        let batch_size = rows_per_batch(options.batch_size, options.steps, arrays.rows);
+        let batches = Batches::new(arrays.rows, batch_size)?;
+        self.evaluate_stream(Stream::of_arrays(arrays, batches), options)
     }
 
-    pub(crate) fn evaluate_arrays(
+    /// As [`Model::evaluate_with`], of batches from a source: see [`BatchSource`].
+    ///
+    /// # Errors
+    /// As there; a source that gives no batch.
+    pub fn evaluate_batches(
         &mut self,
-        arrays: &Arrays,
-        batch_size: usize,
+        source: impl BatchSource,
+        options: Evaluate<'_>,
     ) -> Result<Metrics> {
-        let mut batches = Batches::new(arrays.rows, batch_size)?;
-        self.reset_metrics()?;
-        let mut feeds = Vec::new();
-        let mut known: Option<(usize, usize)> = None;
-        for batch in batches.epoch(0) {
-            let rows = batch.len();
-            let index = match known {
-                Some((size, index)) if size == rows => index,
-                _ => self.run_for(&arrays.key(Mode::Evaluate, rows))?,
-            };
-            known = Some((rows, index));
-            arrays.feeds(batch, &mut feeds);
-            self.run_batch(index, &feeds)?;
+        self.compiled()?;
+        self.evaluate_stream(Stream::of_source(Box::new(source), "evaluate_batches"), options)
+    }
+
+    fn evaluate_stream(
+        &mut self,
+        mut stream: Stream<'_>,
+        options: Evaluate<'_>,
+    ) -> Result<Metrics> {
+        let Evaluate { steps, mut callbacks, .. } = options;
+        let size = TrainingSize {
+            epochs: 1,
+            steps: steps.or(stream.num_batches()),
+            batch_size: stream.batch_size(),
+        };
+        let mut training = Training::new(self, size);
+        let found = training.evaluate(&mut stream, steps, &mut callbacks);
+        // A callback that put averages in the place of weights may not have been reached.
+        if found.is_err() && training.model.averages_shown() {
+            training.model.show_averages(false)?;
         }
-        self.read_metrics()
+        found?.ok_or_else(|| {
+            Error::new(ErrorKind::Data, "the source of batches gave none")
+                .expected("at least one batch")
+                .context("evaluate")
+        })
     }
 
     /// Runs an executable on one batch.
@@ -120,8 +166,8 @@ impl Model {
         compiled.trackers.as_ref().map_or(Ok(0.0), |trackers| trackers.read_loss(&*states.store))
     }
 
-    /// One training step on all rows of the data; the result is loss and metrics since
-    /// [`Model::reset_metrics`], as in Keras.
+    /// One training step on all rows of the data; the result is loss and metrics of this batch:
+    /// as in Keras 3, they are reset before it.
     ///
     /// # Errors
     /// As [`Model::evaluate`].
@@ -129,8 +175,8 @@ impl Model {
         self.on_batch(data.into(), Mode::Train, "train_on_batch")
     }
 
-    /// Evaluates all rows of the data as one batch; the result is loss and metrics since
-    /// [`Model::reset_metrics`], as in Keras.
+    /// Evaluates all rows of the data as one batch; the result is loss and metrics of this
+    /// batch: as in Keras 3, they are reset before it.
     ///
     /// # Errors
     /// As [`Model::evaluate`].
@@ -140,10 +186,48 @@ impl Model {
 
     fn on_batch(&mut self, data: Samples, mode: Mode, what: &str) -> Result<Metrics> {
         let arrays = self.arrays(&data, what)?;
+        self.reset_metrics()?;
         let mut feeds = Vec::new();
         arrays.feeds(Batch::Range(0..arrays.rows as u32), &mut feeds);
         let index = self.run_for(&arrays.key(mode, arrays.rows))?;
         self.run_batch(index, &feeds)?;
         self.read_metrics()
+    }
+}
+
+impl Training<'_> {
+    /// Loss and metrics of a stream, from its beginning where it can begin again; `None` when
+    /// it has no batch left.
+    pub(super) fn evaluate(
+        &mut self,
+        stream: &mut Stream<'_>,
+        steps: Option<usize>,
+        callbacks: &mut CallbackList<'_>,
+    ) -> Result<Option<Metrics>> {
+        self.stop_evaluating = false;
+        self.moment = Moment::Settled(Metrics::default());
+        callbacks.on_test_begin(self)?;
+        self.model.reset_metrics()?;
+        stream.begin_epoch(0, true)?;
+        let mut batch = 0;
+        while steps.is_none_or(|steps| batch < steps) && !self.stop_evaluating {
+            if !stream.draw()? {
+                if let Some(steps) = steps.filter(|_| batch > 0) {
+                    self.warn(&format!("the data ran out after {batch} of {steps} steps"));
+                }
+                break;
+            }
+            self.moment = Moment::Settled(Metrics::default());
+            callbacks.on_test_batch_begin(self, batch)?;
+            stream.run(self.model, Mode::Evaluate)?;
+            stream.take();
+            self.moment = Moment::Running;
+            callbacks.on_test_batch_end(self, batch)?;
+            batch += 1;
+        }
+        let found = self.model.read_metrics()?;
+        self.moment = Moment::Settled(found.clone());
+        callbacks.on_test_end(self)?;
+        Ok((batch > 0).then_some(found))
     }
 }

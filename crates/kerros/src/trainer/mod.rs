@@ -6,6 +6,7 @@ use kerros_plan::Executable;
 use smallvec::SmallVec;
 
 mod arrays;
+mod backup;
 pub mod checks;
 pub mod compile;
 mod direction;
@@ -18,8 +19,10 @@ mod optimizer_states;
 pub mod per_output;
 pub mod predict;
 mod step;
+mod stream;
 mod trackers;
 pub mod training;
+pub mod validation_freq;
 pub(crate) mod warnings;
 
 pub use compile::Compile;
@@ -28,8 +31,11 @@ pub use fit::{Fit, Verbose};
 pub use function::{Function, Variable, Variables};
 pub use history::{History, Metrics, Series};
 pub use per_output::{IntoLosses, IntoMetrics, Losses, MetricLists, PerOutput};
+pub use predict::Predict;
 pub use training::{Training, TrainingSize};
+pub use validation_freq::ValidationFreq;
 
+pub(crate) use backup::{Backup, Progress, Run};
 pub(crate) use compile::Compiled;
 pub(crate) use trackers::Trackers;
 
@@ -72,11 +78,18 @@ pub(crate) struct RunKey {
 #[derive(Default)]
 pub(crate) struct Runs {
     entries: Vec<(RunKey, Box<dyn Executable>)>,
+    generation: u64,
 }
 
 impl Runs {
     pub(crate) fn clear(&mut self) {
         self.entries.clear();
+        self.generation += 1;
+    }
+
+    /// Changes when the places of executables stop being valid.
+    pub(crate) fn generation(&self) -> u64 {
+        self.generation
     }
 
     pub(crate) fn find(&self, key: &RunKey) -> Option<usize> {

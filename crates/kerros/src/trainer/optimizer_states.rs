@@ -18,6 +18,8 @@ pub(crate) struct OptimizerStates {
     pub(crate) trained: Vec<usize>,
     /// One per state of the updater.
     pub(crate) ids: Vec<StateId>,
+    /// Whether weights and their moving averages have changed places.
+    averages_shown: bool,
 }
 
 impl OptimizerStates {
@@ -46,7 +48,7 @@ impl OptimizerStates {
             store.write(id, &start)?;
             ids.push(id);
         }
-        Ok(OptimizerStates { updater, trained, ids })
+        Ok(OptimizerStates { updater, trained, ids, averages_shown: false })
     }
 
     /// The types of the states, in Keras's order.
@@ -201,17 +203,81 @@ impl Model {
         store.write(own.ids[place], &Tensor::scalar(rate))
     }
 
+    /// The number of updates that the optimizer has made.
+    pub(crate) fn iterations(&mut self) -> Result<u64> {
+        self.prepare_optimizer()?;
+        let (own, store) = self.optimizer_and_store()?;
+        Ok(store.read(own.ids[0])?.as_slice::<i32>()?[0] as u64)
+    }
+
     /// At the end of `fit`: weights become their moving averages where those are kept, as in
-    /// Keras.
+    /// Keras; also when averages and weights have changed places, where Keras leaves the weights
+    /// unless the run ended with its last epoch.
     pub(crate) fn finish_weights(&mut self) -> Result<()> {
-        let (Some(compiled), Some(states)) = (&self.compiled, &mut self.states) else {
+        let shown = self.averages_shown();
+        let (Some(compiled), Some(states)) = (&mut self.compiled, &mut self.states) else {
             return Ok(());
         };
-        let Some(own) = &compiled.optimizer_states else { return Ok(()) };
+        let Some(own) = &mut compiled.optimizer_states else { return Ok(()) };
+        own.averages_shown = false;
         for (at, &place) in own.trained.iter().enumerate() {
             if let Some(average) = own.updater.average_state(at) {
-                let value = states.store.read(own.ids[average])?;
-                states.store.write(states.weights[place], &value)?;
+                let (weight, average) = (states.weights[place], own.ids[average]);
+                let (from, to) = if shown { (weight, average) } else { (average, weight) };
+                let value = states.store.read(from)?;
+                states.store.write(to, &value)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Checks that the optimizer keeps moving averages of the weights.
+    pub(crate) fn check_averages(&mut self) -> Result<()> {
+        self.prepare_optimizer()?;
+        let (own, _) = self.optimizer_and_store()?;
+        match own.updater.average_state(0) {
+            Some(_) => Ok(()),
+            None => Err(Error::new(
+                ErrorKind::State,
+                format!("{} keeps no moving averages", own.updater.optimizer().class_name()),
+            )
+            .expected("an optimizer with `use_ema`")
+            .hint("Adam::new(1e-3).use_ema(true)")),
+        }
+    }
+
+    /// Whether weights and their moving averages have changed places.
+    pub(crate) fn averages_shown(&self) -> bool {
+        let own = self.compiled.as_ref().and_then(|compiled| compiled.optimizer_states.as_ref());
+        own.is_some_and(|own| own.averages_shown)
+    }
+
+    /// Says that weights and averages have changed places, when both were just set.
+    pub(crate) fn mark_averages_shown(&mut self, shown: bool) {
+        let own = self.compiled.as_mut().and_then(|compiled| compiled.optimizer_states.as_mut());
+        if let Some(own) = own {
+            own.averages_shown = shown;
+        }
+    }
+
+    /// Lets weights and their moving averages change places, so that the model has the averages
+    /// (`true`) or the weights.
+    pub(crate) fn show_averages(&mut self, show: bool) -> Result<()> {
+        self.check_averages()?;
+        let (Some(compiled), Some(states)) = (&mut self.compiled, &mut self.states) else {
+            return Err(not_built());
+        };
+        let own = compiled.optimizer_states.as_mut().ok_or_else(not_built)?;
+        if own.averages_shown == show {
+            return Ok(());
+        }
+        own.averages_shown = show;
+        for (at, &place) in own.trained.iter().enumerate() {
+            if let Some(average) = own.updater.average_state(at) {
+                let (weight, average) = (states.weights[place], own.ids[average]);
+                let (a, b) = (states.store.read(weight)?, states.store.read(average)?);
+                states.store.write(weight, &b)?;
+                states.store.write(average, &a)?;
             }
         }
         Ok(())

@@ -1,18 +1,69 @@
 //! The model's outputs.
 
-use kerros_core::{DType, Error, ErrorKind, Result, Shape, Tensor};
-use kerros_data::{Batches, Samples};
-use kerros_plan::Feed;
+use std::fmt;
 
+use kerros_core::{DType, Error, ErrorKind, Result, Shape, Tensor};
+use kerros_data::{BatchSource, Batches, Samples};
+use kerros_plan::Feed;
 use smallvec::SmallVec;
 
 use super::arrays::{data_row_shape, ordered_inputs, row_shape};
+use super::training::{Moment, Training, TrainingSize};
 use super::{Mode, RunKey, checks};
+use crate::callbacks::{Callback, CallbackList};
 use crate::model::Model;
 
 /// Rows that `predict` takes at a time: enough to keep a matrix product busy. Results do not
 /// depend on it.
 const PREDICT_ROWS: usize = 256;
+
+/// How to predict.
+///
+/// ```
+/// use kerros::trainer::Predict;
+/// let how = Predict::new().batch_size(1024);
+/// ```
+#[derive(Default)]
+pub struct Predict<'a> {
+    batch_size: Option<usize>,
+    steps: Option<usize>,
+    callbacks: CallbackList<'a>,
+}
+
+impl<'a> Predict<'a> {
+    /// In batches of 256 rows: the results do not depend on it.
+    pub fn new() -> Self {
+        Predict::default()
+    }
+
+    /// Sets how many rows are taken at a time. Default: 256.
+    pub fn batch_size(mut self, batch_size: usize) -> Self {
+        self.batch_size = Some(batch_size);
+        self
+    }
+
+    /// Sets how many batches are predicted. Default: all.
+    pub fn steps(mut self, steps: usize) -> Self {
+        self.steps = Some(steps);
+        self
+    }
+
+    /// Adds a callback, of which the `on_predict_..` methods are called.
+    pub fn callback(mut self, callback: impl Callback + 'a) -> Self {
+        self.callbacks.push(callback);
+        self
+    }
+}
+
+impl fmt::Debug for Predict<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Predict")
+            .field("batch_size", &self.batch_size)
+            .field("steps", &self.steps)
+            .field("callbacks", &self.callbacks)
+            .finish()
+    }
+}
 
 impl Model {
     /// The output for each row of the input.
@@ -41,44 +92,121 @@ impl Model {
     /// # Errors
     /// Inputs of other shapes than the model's.
     pub fn predict_all(&mut self, x: impl Into<Samples>) -> Result<Vec<Tensor>> {
-        let x: Samples = x.into();
-        self.predict_checked(x).map_err(|error| error.context("predict"))
+        self.predict_with(x, Predict::new())
     }
 
-    fn predict_checked(&mut self, x: Samples) -> Result<Vec<Tensor>> {
-        x.check()?;
-        self.build_with(&x.inputs.iter().map(data_row_shape).collect::<Vec<_>>())?;
-        let inputs = checks::inputs(&self.network, &ordered_inputs(&self.network, &x)?)?;
+    /// As [`Model::predict_all`], with everything that is optional.
+    ///
+    /// # Errors
+    /// As there; a batch size of 0; what a callback returns.
+    pub fn predict_with(
+        &mut self,
+        x: impl Into<Samples>,
+        options: Predict<'_>,
+    ) -> Result<Vec<Tensor>> {
+        let x: Samples = x.into();
+        self.predict_arrays(x, options).map_err(|error| error.context("predict"))
+    }
+
+    fn predict_arrays(&mut self, x: Samples, options: Predict<'_>) -> Result<Vec<Tensor>> {
+        let inputs = self.prediction_inputs(&x)?;
         let rows = x.num_rows();
+        let Predict { batch_size, steps, mut callbacks } = options;
         let fixed = self.network.inputs.iter().find_map(|input| input.batch);
-        if rows <= PREDICT_ROWS && fixed.is_none() {
-            let feeds: Vec<Feed<'_>> = inputs.iter().map(Feed::Whole).collect();
+        let batch_size = match (batch_size, steps) {
+            (None, Some(steps)) => rows.div_ceil(steps.max(1)),
+            (told, _) => fixed.or(told).unwrap_or(PREDICT_ROWS),
+        };
+        if rows <= batch_size && fixed.is_none() && callbacks.is_empty() {
+            let feeds: SmallVec<[Feed<'_>; 4]> = inputs.iter().map(Feed::Whole).collect();
             let index = self.run_for(&predict_key(&inputs, rows))?;
             self.run_batch(index, &feeds)?;
-            let outputs = 0..self.network.outputs.len();
-            let run = self.runs.get(index);
-            return outputs.map(|output| run.output(output)).collect();
+            return self.outputs_of(index);
         }
+        let mut batches = Batches::new(rows, batch_size)?;
+        let wanted = steps.unwrap_or(usize::MAX).min(batches.num_batches());
+        let wanted_rows = rows.min(wanted.saturating_mul(batches.batch_size()));
         let input_rows: Vec<Shape> = inputs.iter().map(row_shape).collect();
+        let dims =
+            |row: &Shape| -> Shape { std::iter::once(wanted_rows).chain(row.to_vec()).collect() };
         let shapes = self.network.output_rows(&input_rows)?;
-        let dims = |row: &Shape| -> Shape { std::iter::once(rows).chain(row.to_vec()).collect() };
         let mut outputs: Vec<Tensor> =
             shapes.iter().map(|row| Tensor::zeros(dims(row), DType::F32)).collect();
-        let mut batches = Batches::new(rows, fixed.unwrap_or(PREDICT_ROWS))?;
-        for batch in batches.epoch(0) {
-            let index = self.run_for(&predict_key(&inputs, batch.len()))?;
-            let (count, mut iter) = (batch.len(), batch.iter());
-            let start = iter.next().unwrap_or(0) as usize;
-            let feeds: Vec<Feed<'_>> =
-                inputs.iter().map(|tensor| Feed::From { tensor, start }).collect();
-            self.run_batch(index, &feeds)?;
-            let run = self.runs.get(index);
-            for (at, output) in outputs.iter_mut().enumerate() {
-                let bytes = output.row_bytes();
-                run.read_output(at, &mut output.bytes_mut()[start * bytes..][..count * bytes])?;
+        let size =
+            TrainingSize { epochs: 1, steps: Some(wanted), batch_size: Some(batches.batch_size()) };
+        let mut done = 0;
+        let mut training = Training::new(self, size);
+        let predicted = training.predict(&mut callbacks, |training, callbacks| {
+            for (at, batch) in batches.epoch(0).take(wanted).enumerate() {
+                let (count, mut iter) = (batch.len(), batch.iter());
+                let start = iter.next().unwrap_or(0) as usize;
+                let feeds: SmallVec<[Feed<'_>; 4]> =
+                    inputs.iter().map(|tensor| Feed::From { tensor, start }).collect();
+                let key = predict_key(&inputs, count);
+                let index = training.predict_batch(at, &key, &feeds, callbacks)?;
+                let run = training.model.runs.get(index);
+                for (at, output) in outputs.iter_mut().enumerate() {
+                    let bytes = output.row_bytes();
+                    let to = &mut output.bytes_mut()[start * bytes..][..count * bytes];
+                    run.read_output(at, to)?;
+                }
+                callbacks.on_predict_batch_end(training, at)?;
+                done = start + count;
+                if training.stop || training.stop_evaluating {
+                    break;
+                }
             }
+            Ok(())
+        });
+        predicted?;
+        match done < wanted_rows {
+            true => outputs.iter().map(|output| output.slice_rows(0..done)).collect(),
+            false => Ok(outputs),
         }
-        Ok(outputs)
+    }
+
+    /// As [`Model::predict_with`], of batches from a source: see [`BatchSource`].
+    ///
+    /// # Errors
+    /// As there; a source that gives no batch.
+    pub fn predict_batches(
+        &mut self,
+        mut source: impl BatchSource,
+        options: Predict<'_>,
+    ) -> Result<Vec<Tensor>> {
+        let Predict { steps, mut callbacks, .. } = options;
+        source.restart(0)?;
+        let size =
+            TrainingSize { epochs: 1, steps: steps.or(source.num_batches()), batch_size: None };
+        let mut parts: Vec<Vec<Tensor>> = Vec::new();
+        let mut training = Training::new(self, size);
+        let predicted = training.predict(&mut callbacks, |training, callbacks| {
+            while steps.is_none_or(|steps| parts.len() < steps) {
+                let Some(batch) = source.next_batch() else { break };
+                let (batch, at) = (batch?, parts.len());
+                let here = |error: Error| error.context(format!("predict, batch {at}"));
+                let inputs = training.model.prediction_inputs(&batch).map_err(here)?;
+                let feeds: SmallVec<[Feed<'_>; 4]> = inputs.iter().map(Feed::Whole).collect();
+                let key = predict_key(&inputs, batch.num_rows());
+                let run = training.predict_batch(at, &key, &feeds, callbacks)?;
+                parts.push(training.model.outputs_of(run)?);
+                callbacks.on_predict_batch_end(training, at)?;
+                if training.stop || training.stop_evaluating {
+                    break;
+                }
+            }
+            Ok(())
+        });
+        predicted?;
+        joined(&parts)
+    }
+
+    /// The inputs of a prediction, checked; builds the model from their shape when it is not
+    /// built.
+    fn prediction_inputs(&mut self, x: &Samples) -> Result<Vec<Tensor>> {
+        x.check()?;
+        self.build_with(&x.inputs.iter().map(data_row_shape).collect::<Vec<_>>())?;
+        checks::inputs(&self.network, &ordered_inputs(&self.network, x)?)
     }
 
     /// The output for all rows of the input at once: the shortest way, for one prediction
@@ -110,6 +238,85 @@ impl Model {
         self.run_batch(index, &[Feed::Whole(x)])?;
         self.runs.get(index).output(0)
     }
+
+    /// The outputs that an executable holds.
+    pub(super) fn outputs_of(&mut self, run: usize) -> Result<Vec<Tensor>> {
+        let outputs = 0..self.network.outputs.len();
+        let run = self.runs.get(run);
+        outputs.map(|at| run.output(at)).collect()
+    }
+}
+
+impl Training<'_> {
+    /// Predictions, between what callbacks do at their beginning and at their end.
+    fn predict(
+        &mut self,
+        callbacks: &mut CallbackList<'_>,
+        batches: impl FnOnce(&mut Self, &mut CallbackList<'_>) -> Result<()>,
+    ) -> Result<()> {
+        let predicted = callbacks
+            .on_predict_begin(self)
+            .and_then(|()| batches(self, callbacks))
+            .and_then(|()| {
+                self.moment = Moment::Settled(Default::default());
+                callbacks.on_predict_end(self)
+            });
+        // A callback that put averages in the place of weights may not have been reached.
+        if predicted.is_err() && self.model.averages_shown() {
+            self.model.show_averages(false)?;
+        }
+        predicted
+    }
+
+    /// Runs a batch, and gives the place of its executable.
+    fn predict_batch(
+        &mut self,
+        at: usize,
+        key: &RunKey,
+        feeds: &[Feed<'_>],
+        callbacks: &mut CallbackList<'_>,
+    ) -> Result<usize> {
+        self.batch = at;
+        self.moment = Moment::Settled(Default::default());
+        callbacks.on_predict_batch_begin(self, at)?;
+        let run = self.model.run_for(key)?;
+        self.model.run_batch(run, feeds)?;
+        self.moment = Moment::Predicted(run);
+        Ok(run)
+    }
+}
+
+/// The outputs of batches, each output one below the other.
+///
+/// # Errors
+/// [`ErrorKind::Data`] without batches; [`ErrorKind::Shape`] for outputs whose rows differ.
+fn joined(parts: &[Vec<Tensor>]) -> Result<Vec<Tensor>> {
+    let Some(first) = parts.first() else {
+        return Err(Error::new(ErrorKind::Data, "the source of batches gave none")
+            .expected("at least one batch")
+            .context("predict"));
+    };
+    let join = |(at, first): (usize, &Tensor)| {
+        let row = row_shape(first);
+        if let Some(other) = parts.iter().map(|part| &part[at]).find(|part| row_shape(part) != row)
+        {
+            return Err(Error::new(
+                ErrorKind::Shape,
+                format!("batches gave outputs of shape {} and {}", first.shape(), other.shape()),
+            )
+            .expected("rows of one shape"));
+        }
+        let rows = parts.iter().map(|part| part[at].shape()[0]).sum();
+        let dims: Shape = std::iter::once(rows).chain(row.iter().copied()).collect();
+        let mut out = Tensor::zeros(dims, first.dtype());
+        let mut filled = 0;
+        for bytes in parts.iter().map(|part| part[at].bytes()) {
+            out.bytes_mut()[filled..][..bytes.len()].copy_from_slice(bytes);
+            filled += bytes.len();
+        }
+        Ok(out)
+    };
+    first.iter().enumerate().map(join).collect()
 }
 
 fn predict_key(inputs: &[Tensor], rows: usize) -> RunKey {

@@ -87,6 +87,26 @@ impl Trackers {
         self.resets.iter().try_for_each(|reset| store.write(reset.id, &reset.zero))
     }
 
+    /// The states of loss and metrics, in the order in which they were declared.
+    pub(crate) fn states(&self, store: &dyn StateStore) -> Result<Vec<Tensor>> {
+        self.resets.iter().map(|reset| store.read(reset.id)).collect()
+    }
+
+    /// Sets what [`Trackers::states`] gave.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Shape`] when they are those of other metrics: nothing is set then.
+    pub(crate) fn set_states(&self, store: &mut dyn StateStore, values: &[Tensor]) -> Result<()> {
+        let is_same = values.len() == self.resets.len()
+            && self.resets.iter().zip(values).all(|(reset, value)| {
+                (reset.zero.shape(), reset.zero.dtype()) == (value.shape(), value.dtype())
+            });
+        if !is_same {
+            return Err(Error::new(ErrorKind::Shape, "these are states of other metrics"));
+        }
+        self.resets.iter().zip(values).try_for_each(|(reset, value)| store.write(reset.id, value))
+    }
+
     /// Loss and metrics so far, by name in alphabetical order.
     pub(crate) fn read(&self, store: &dyn StateStore) -> Result<Metrics> {
         let mut metrics = Metrics::default();

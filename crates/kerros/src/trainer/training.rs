@@ -10,26 +10,54 @@ use crate::model::Model;
 pub struct TrainingSize {
     /// The number after that of the last epoch.
     pub epochs: usize,
-    /// Batches per epoch.
-    pub steps: usize,
-    /// Rows per batch; the last of an epoch may have fewer.
-    pub batch_size: usize,
+    /// Batches per epoch, when that is known.
+    pub steps: Option<usize>,
+    /// Rows per batch, when they are cut from arrays; the last of an epoch may have fewer.
+    pub batch_size: Option<usize>,
 }
 
 /// A run in progress, as callbacks see it: they may read the numbers, set the learning rate and
 /// the weights, and stop it.
+///
+/// It is the same for evaluations and predictions with callbacks, which are runs of one epoch.
 #[derive(Debug)]
 pub struct Training<'a> {
     pub(crate) model: &'a mut Model,
     pub(crate) epoch: usize,
     pub(crate) batch: usize,
-    size: TrainingSize,
-    stop: bool,
+    /// Batches of the epoch that are done.
+    pub(crate) steps_done: usize,
+    pub(crate) size: TrainingSize,
+    pub(crate) moment: Moment,
+    pub(crate) stop: bool,
+    pub(crate) stop_evaluating: bool,
+}
+
+/// What there is to report at this instant.
+#[derive(Debug)]
+pub(crate) enum Moment {
+    /// Loss and metrics, as they stand on the device.
+    Running,
+    /// These numbers: an epoch or an evaluation is over, or has not begun.
+    Settled(Metrics),
+    /// Predictions, and the place of the executable that holds them.
+    Predicted(usize),
 }
 
 impl<'a> Training<'a> {
-    pub(crate) fn new(model: &'a mut Model, size: TrainingSize) -> Self {
-        Training { model, epoch: 0, batch: 0, size, stop: false }
+    /// A run of this model that is about to begin: for training loops of your own that call a
+    /// [`crate::callbacks::CallbackList`].
+    pub fn new(model: &'a mut Model, size: TrainingSize) -> Self {
+        Training {
+            model,
+            epoch: 0,
+            batch: 0,
+            steps_done: 0,
+            size,
+            moment: Moment::Settled(Metrics::default()),
+            stop: false,
+            stop_evaluating: false,
+        }
     }
 
     /// The extent of the run.
@@ -47,6 +75,21 @@ impl<'a> Training<'a> {
         self.batch
     }
 
+    /// Says where the run stands: for training loops of your own.
+    pub fn set_place(&mut self, epoch: usize, batch: usize) {
+        (self.epoch, self.batch) = (epoch, batch);
+    }
+
+    /// Sets what [`Training::logs`] gives: for training loops of your own.
+    pub fn set_logs(&mut self, logs: Metrics) {
+        self.moment = Moment::Settled(logs);
+    }
+
+    /// How many batches of the epoch are done.
+    pub fn steps_done(&self) -> usize {
+        self.steps_done
+    }
+
     /// Ends the run after this batch, or after this epoch when called at its end.
     pub fn stop(&mut self) {
         self.stop = true;
@@ -57,12 +100,24 @@ impl<'a> Training<'a> {
         self.stop
     }
 
-    /// Loss and metrics of the epoch so far. They are read from the device when asked for.
+    /// Ends the evaluation, the validation or the prediction in progress after this batch; of a
+    /// validation, training goes on.
+    pub fn stop_evaluating(&mut self) {
+        self.stop_evaluating = true;
+    }
+
+    /// What Keras gives its callbacks as `logs`: after a batch, loss and metrics of the epoch or
+    /// the evaluation so far, read from the device when asked for; at the end of a run, those of
+    /// the last epoch; at a beginning, none.
     ///
     /// # Errors
     /// A device that fails.
     pub fn logs(&mut self) -> Result<Metrics> {
-        self.model.read_metrics()
+        match &self.moment {
+            Moment::Running => self.model.read_metrics(),
+            Moment::Settled(logs) => Ok(logs.clone()),
+            Moment::Predicted(_) => Ok(Metrics::default()),
+        }
     }
 
     /// The loss of the epoch so far: cheaper than all of [`Training::logs`].
@@ -71,6 +126,17 @@ impl<'a> Training<'a> {
     /// A device that fails.
     pub fn loss(&mut self) -> Result<f64> {
         self.model.read_loss()
+    }
+
+    /// The outputs for the batch that was just predicted; none at any other moment.
+    ///
+    /// # Errors
+    /// A device that fails.
+    pub fn outputs(&mut self) -> Result<Vec<Tensor>> {
+        match self.moment {
+            Moment::Predicted(run) => self.model.outputs_of(run),
+            _ => Ok(Vec::new()),
+        }
     }
 
     /// The weights, as [`Model::get_weights`].
@@ -105,6 +171,14 @@ impl<'a> Training<'a> {
         self.model.set_learning_rate(rate)
     }
 
+    /// The number of updates that the optimizer has made.
+    ///
+    /// # Errors
+    /// As [`Model::optimizer_states`].
+    pub fn iterations(&mut self) -> Result<u64> {
+        self.model.iterations()
+    }
+
     /// The model: for callbacks that predict, evaluate or save.
     pub fn model(&mut self) -> &mut Model {
         self.model
@@ -113,6 +187,11 @@ impl<'a> Training<'a> {
     /// Says something that does not stop the work but that the user should know.
     pub fn warn(&mut self, message: &str) {
         self.model.warnings.warn(message);
+    }
+
+    /// Says something that the user asked to be told, on stderr.
+    pub fn say(&mut self, message: &str) {
+        eprintln!("{message}");
     }
 
     /// Whether a metric of this name is better when it is larger, where that is known.
