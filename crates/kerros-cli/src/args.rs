@@ -29,6 +29,8 @@ pub enum Verb {
     Predict(PredictArgs),
     /// Print the layers of a saved model
     Summary(SummaryArgs),
+    /// Write a saved model, or its weights alone, in another format
+    Convert(ConvertArgs),
     /// List the built-in datasets
     Datasets,
 }
@@ -36,7 +38,7 @@ pub enum Verb {
 /// `kerros train`.
 #[derive(Debug, clap::Args)]
 pub struct TrainArgs {
-    /// `digits` (built in), a job file (.toml), or a saved model (.keras)
+    /// `digits` (built in), a job file (.toml), or a saved model (.keras, .h5)
     pub source: String,
     /// How many times to go over the data [a model's default: 1]
     #[arg(long, value_name = "N", value_parser = at_least_one)]
@@ -82,8 +84,11 @@ pub struct TrainArgs {
 /// `kerros evaluate`.
 #[derive(Debug, clap::Args)]
 pub struct EvaluateArgs {
-    /// The saved model (.keras)
+    /// The saved model (.keras, .h5), or layers alone (.json)
     pub model: PathBuf,
+    /// Take the weights from this file (.weights.h5, .weights.json, .safetensors, .h5, .keras)
+    #[arg(long, value_name = "FILE")]
+    pub weights: Option<PathBuf>,
     /// How many rows are taken at a time
     #[arg(long, value_name = "N", default_value = "32", value_parser = at_least_one)]
     pub batch_size: usize,
@@ -97,8 +102,11 @@ pub struct EvaluateArgs {
 /// `kerros predict`.
 #[derive(Debug, clap::Args)]
 pub struct PredictArgs {
-    /// The saved model (.keras)
+    /// The saved model (.keras, .h5), or layers alone (.json)
     pub model: PathBuf,
+    /// Take the weights from this file (.weights.h5, .weights.json, .safetensors, .h5, .keras)
+    #[arg(long, value_name = "FILE")]
+    pub weights: Option<PathBuf>,
     /// Where the outputs go; FILE_0.npy, FILE_1.npy ... when the model has several
     #[arg(long, value_name = "FILE.npy")]
     pub output: PathBuf,
@@ -109,8 +117,25 @@ pub struct PredictArgs {
 /// `kerros summary`.
 #[derive(Debug, clap::Args)]
 pub struct SummaryArgs {
-    /// The saved model (.keras)
+    /// The saved model (.keras, .h5), or layers alone (.json)
     pub model: PathBuf,
+}
+
+/// `kerros convert`.
+#[derive(Debug, clap::Args)]
+pub struct ConvertArgs {
+    /// The saved model (.keras, .h5), or layers alone (.json)
+    pub model: PathBuf,
+    /// Where it goes: .keras or .h5 for the model, .json for its layers; .weights.h5,
+    /// .weights.json or .safetensors for its weights
+    #[arg(value_name = "OUT")]
+    pub output: PathBuf,
+    /// Take the weights from this file (.weights.h5, .weights.json, .safetensors, .h5, .keras)
+    #[arg(long, value_name = "FILE")]
+    pub weights: Option<PathBuf>,
+    /// For .weights.json: the size of each file, at most [default: 5368709120]
+    #[arg(long, value_name = "BYTES")]
+    pub max_shard_bytes: Option<u64>,
 }
 
 /// The data, and how they are used: the same options for every verb.

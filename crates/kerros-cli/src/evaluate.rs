@@ -17,6 +17,9 @@ pub fn run(args: &EvaluateArgs) -> Result<()> {
     array_data::note_unused(&args.data, Purpose::Evaluate);
     device::set(&args.data.device)?;
     let mut model = summary::load(&args.model)?;
+    if let Some(weights) = &args.weights {
+        model.load_weights(weights)?;
+    }
     summary::check_compiled(&model, &args.model)?;
     let data = array_data::load(&args.data, Purpose::Evaluate)?;
     array_data::check_counts(&model, &data.train, Purpose::Evaluate)?;

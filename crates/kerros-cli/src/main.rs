@@ -6,6 +6,7 @@
 
 mod args;
 mod array_data;
+mod convert;
 mod data;
 mod datasets;
 mod device;
@@ -30,6 +31,7 @@ fn main() -> ExitCode {
         Verb::Evaluate(args) => evaluate::run(&args),
         Verb::Predict(args) => predict::run(&args),
         Verb::Summary(args) => summary::run(&args),
+        Verb::Convert(args) => convert::run(&args),
         Verb::Datasets => datasets::run(),
     };
     match done {

@@ -18,6 +18,9 @@ pub fn run(args: &PredictArgs) -> Result<()> {
     array_data::note_unused(&args.data, Purpose::Predict);
     device::set(&args.data.device)?;
     let mut model = summary::load(&args.model)?;
+    if let Some(weights) = &args.weights {
+        model.load_weights(weights)?;
+    }
     let paths = output_paths(&args.output, model.network().output_shapes().len());
     outputs::check(&paths.iter().map(PathBuf::as_path).collect::<Vec<_>>())?;
     let data = array_data::load(&args.data, Purpose::Predict)?;

@@ -17,21 +17,24 @@ pub fn run(args: &SummaryArgs) -> Result<()> {
     say(model.summary().trim_end())
 }
 
-/// Whether a path is named as model files are.
+/// Whether a path is named as files of whole models are.
 pub fn is_model_file(path: &Path) -> bool {
-    path.extension().is_some_and(|extension| extension == "keras")
+    let name = path.file_name().map(|name| name.to_string_lossy().to_lowercase());
+    let name = name.unwrap_or_default();
+    let has_ending = [".keras", ".h5", ".hdf5"].iter().any(|ending| name.ends_with(ending));
+    has_ending && !name.ends_with(".weights.h5")
 }
 
 /// Checks that a model can be saved under this name.
 ///
 /// # Errors
-/// Another ending than `.keras`.
+/// Another ending than that of a model.
 pub fn check_model_name(path: &Path) -> Result<()> {
     if is_model_file(path) {
         return Ok(());
     }
     Err(Usage(format!(
-        "the model cannot be saved as `{}`\n  expected: a name that ends in .keras (--output \
+        "the model cannot be saved as `{}`\n  expected: a name that ends in .keras or .h5 (--output \
          OUT.keras)",
         path.display()
     ))

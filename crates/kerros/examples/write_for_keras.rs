@@ -211,9 +211,9 @@ fn layers(writer: &Writer) -> Result<()> {
 fn parts(writer: &Writer) -> Result<()> {
     let (x, y) = (input(&[6], 3)?, input(&[1], 4)?);
     for entry in activations::REGISTRY.entries {
-        // Kerros alone has `step`; `threshold` has no defaults, so that Keras cannot name it;
+        // Kerros alone has `step` and the `hard_sigmoid` of Keras 2; `threshold` has no defaults, so that Keras cannot name it;
         // in Keras no layer knows that `glu` halves the axis.
-        if ["step", "threshold", "glu"].contains(&entry.class_name) {
+        if ["step", "threshold", "glu", "hard_sigmoid_keras_2"].contains(&entry.class_name) {
             continue;
         }
         let mut model = Sequential::new()

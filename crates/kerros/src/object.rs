@@ -7,6 +7,8 @@ use std::sync::Arc;
 use kerros_core::{Error, ErrorKind, Result};
 use serde_json::{Map, Value, json};
 
+use crate::saving::NOT_FINITE;
+
 /// The arguments of an object, as Keras's `get_config` gives them.
 pub type Config = Map<String, Value>;
 
@@ -247,7 +249,14 @@ impl<'a> ConfigReader<'a> {
 
     /// A number, if given.
     pub fn maybe_f32(&mut self, name: &str) -> Option<f32> {
-        self.typed(name, "a number", |value| value.as_f64().map(|number| number as f32))
+        // Python's infinities and NaN are texts here: JSON has no words for them.
+        let not_finite = |value: &Value| {
+            let word = value.as_str()?;
+            let known = NOT_FINITE.iter().find(|(known, _)| *known == word);
+            known.map(|(_, number)| *number)
+        };
+        let read = |value: &'a Value| value.as_f64().or_else(|| not_finite(value));
+        self.typed(name, "a number", |value| read(value).map(|number| number as f32))
     }
 
     /// A number, or its default.

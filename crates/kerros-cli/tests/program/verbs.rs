@@ -139,3 +139,32 @@ fn the_environment_counts_unless_an_option_does() {
     let line = [&line[..], &["--threads", "1", "--isa", "scalar"]].concat();
     shop.run_with(&line, &[("KERROS_THREADS", "none"), ("KERROS_ISA", "mmx")]).ok();
 }
+
+#[test]
+fn models_and_weights_go_through_every_format() {
+    let shop = prepared();
+    let predict = |model: &str, more: &[&str]| {
+        let line = ["predict", model, "--input", "x.npy", "--output", "p.npy"];
+        shop.run(&[&line[..], more].concat()).ok();
+        npy::read(shop.path("p.npy")).unwrap()
+    };
+    let expected = predict("m.keras", &[]);
+    for out in ["m.h5", "m.json", "w.weights.h5", "w.weights.json", "w.safetensors", "w.h5"] {
+        shop.run(&["convert", "m.keras", out]).ok();
+        match out {
+            "m.h5" => assert_eq!(predict(out, &[]), expected),
+            "m.json" => assert_ne!(predict(out, &[]), expected),
+            weights => {
+                assert_eq!(predict("m.json", &["--weights", weights]), expected, "{weights}")
+            }
+        }
+    }
+    shop.run(&["convert", "m.json", "again.keras", "--weights", "w.safetensors"]).ok();
+    assert_eq!(predict("again.keras", &[]), expected);
+    shop.run(&["convert", "m.keras", "s.weights.json", "--max-shard-bytes", "24"]).ok();
+    assert!(shop.path("s_00001.weights.h5").exists());
+    assert_eq!(predict("m.json", &["--weights", "s.weights.json"]), expected);
+    // Training goes on from the old format, and back into it.
+    shop.run(&[&["train", "m.h5"][..], &DATA].concat()).ok();
+    assert_ne!(predict("m.h5", &[]), expected);
+}

@@ -15,6 +15,7 @@ mod gelu;
 mod glu;
 mod hard_shrink;
 mod hard_sigmoid;
+mod hard_sigmoid_keras_2;
 mod hard_silu;
 mod hard_tanh;
 mod leaky_relu;
@@ -47,6 +48,7 @@ pub use gelu::Gelu;
 pub use glu::Glu;
 pub use hard_shrink::HardShrink;
 pub use hard_sigmoid::HardSigmoid;
+pub use hard_sigmoid_keras_2::HardSigmoidKeras2;
 pub use hard_silu::HardSilu;
 pub use hard_tanh::HardTanh;
 pub use leaky_relu::LeakyRelu;
@@ -113,6 +115,7 @@ static ENTRIES: &[Entry<dyn Activation>] = &[
     squareplus::ENTRY,
     exponential::ENTRY,
     hard_sigmoid::ENTRY,
+    hard_sigmoid_keras_2::ENTRY,
     hard_silu::ENTRY,
     hard_tanh::ENTRY,
     log_sigmoid::ENTRY,

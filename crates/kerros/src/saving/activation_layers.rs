@@ -16,7 +16,7 @@ const PAIRS: [(&str, &str, &str); 4] = [
 ];
 
 /// Activations that Keras does not have, or that its layers cannot be told the shape of.
-const KERROS_ALONE: [&str; 2] = ["step", "glu"];
+const KERROS_ALONE: [&str; 3] = ["step", "glu", "hard_sigmoid_keras_2"];
 
 /// The activation for a serialized layer, if the value is one of those.
 pub(super) fn read(value: &Value) -> Option<Value> {

@@ -8,12 +8,12 @@ use kerros_core::{Error, ErrorKind, Result, Tensor};
 use kerros_plan::Device;
 use serde_json::Value;
 
-use super::archive::{Archive, WeightTree};
+use super::archive::{Archive, WeightTree, read_json, read_safetensors};
 use super::metadata::{self, Resume};
 use super::rebuild::{self, Plan};
 use super::weights::{self, OptimizerState};
-use super::{FileKind, legacy_h5};
-use crate::model::Model;
+use super::{FileKind, describe, legacy_config, legacy_h5, legacy_tree, named_weights, regroup};
+use crate::model::{Model, Network};
 
 /// How to load a model.
 ///
@@ -48,8 +48,12 @@ impl Load {
         self
     }
 
-    /// Reads a `.keras` file, by Kerros or by Keras 3; or a `.h5` file, the format of Keras 2
-    /// that Keras 3 still writes.
+    /// Reads a `.keras` file, by Kerros, by Keras 3 or by tf.keras from 2.12 on; or a `.h5`
+    /// file, the format of Keras 1 and 2 that Keras 3 still writes. A `.json` file gives the
+    /// layers alone: their weights start anew.
+    ///
+    /// Words that changed their meaning keep that of the Keras that wrote the file; a warning
+    /// says so.
     ///
     /// # Errors
     /// [`ErrorKind::Argument`] for a file with another ending;
@@ -60,8 +64,18 @@ impl Load {
     #[track_caller]
     pub fn model(&self, path: impl AsRef<Path>) -> Result<Model> {
         let path = path.as_ref();
+        if FileKind::of(path)? == FileKind::Config {
+            let loaded = read_json(path).and_then(|config| self.config(&config));
+            return match loaded {
+                Ok(model) => Ok(model),
+                Err(error) => Err(error.context(format!("loading `{}`", path.display()))),
+            };
+        }
         let loaded = match read(path) {
-            Ok(archive) => self.archive(&archive),
+            Ok((archive, notes)) => self.archive(&archive).map(|mut model| {
+                notes.iter().for_each(|note| model.warnings.warn(note));
+                model
+            }),
             Err(error) => return Err(error),
         };
         match loaded {
@@ -76,6 +90,20 @@ impl Load {
     /// As [`Load::model`].
     #[track_caller]
     pub fn archive(&self, archive: &Archive) -> Result<Model> {
+        let version = archive.metadata.get("keras_version").and_then(Value::as_str);
+        let Some(modern) = legacy_config::modern(&archive.config, version) else {
+            return self.of_keras_3(archive);
+        };
+        let weights = legacy_tree::modern(&archive.weights, &modern.config);
+        let metadata = archive.metadata.clone();
+        let mut model = self.of_keras_3(&Archive { config: modern.config, metadata, weights })?;
+        modern.notes.iter().for_each(|note| model.warnings.warn(note));
+        Ok(model)
+    }
+
+    /// Builds the model of an archive in the words of Keras 3.
+    #[track_caller]
+    fn of_keras_3(&self, archive: &Archive) -> Result<Model> {
         let mut plan = rebuild::plan(&archive.config, self.compile)?;
         let resume = metadata::read(&archive.metadata).filter(|_| plan.compile.is_some());
         if plan.network.inputs.is_empty() {
@@ -91,7 +119,9 @@ impl Load {
         // Building finds shapes alone: nothing is allocated before the file's weights are
         // known to fit, so that a config asking for a huge model costs no more than the file.
         plan.network.build()?;
-        let values = weights::read(&plan.network, &archive.weights)?;
+        let described = describe::model(&plan.network, None, None, &mut Vec::new());
+        let tree = regroup::regrouped(&archive.weights, &archive.config, &described);
+        let values = weights::read(&plan.network, &tree)?;
         let mut model = assemble(plan, Some(values), resume, self.device.clone())?;
         if model.is_compiled() {
             restore_optimizer(&mut model, &archive.weights)?;
@@ -106,17 +136,53 @@ impl Load {
     /// Builds the model of a config alone: its weights start anew.
     #[track_caller]
     pub(super) fn config(&self, config: &Value) -> Result<Model> {
-        assemble(rebuild::plan(config, self.compile)?, None, None, self.device.clone())
+        let modern = legacy_config::modern(config, None);
+        let (config, notes) = match &modern {
+            Some(modern) => (&modern.config, &modern.notes[..]),
+            None => (config, &[][..]),
+        };
+        let mut plan = rebuild::plan(config, self.compile)?;
+        if !plan.network.inputs.is_empty() {
+            plan.network.build()?;
+            check_size(&plan.network)?;
+        }
+        let mut model = assemble(plan, None, None, self.device.clone())?;
+        notes.iter().for_each(|note| model.warnings.warn(note));
+        Ok(model)
     }
 }
 
-/// The content of a file that holds a whole model.
-fn read(path: &Path) -> Result<Archive> {
+/// Bytes of weights that a config alone may ask for: a billion numbers. With a file of weights
+/// there is no such bound but the file's own size.
+const MAX_FRESH_BYTES: u64 = 4 << 30;
+
+/// Refuses a model whose weights no bytes of a file account for, when it is too large.
+fn check_size(network: &Network) -> Result<()> {
+    let sizes = network.weights.iter().map(|entry| {
+        let elements = entry.weight.shape.checked_num_elements()?;
+        (elements as u64).checked_mul(entry.weight.dtype().size_bytes() as u64)
+    });
+    let total = sizes.fold(Some(0u64), |total, size| total?.checked_add(size?));
+    match total.is_some_and(|total| total <= MAX_FRESH_BYTES) {
+        true => Ok(()),
+        false => Err(Error::new(ErrorKind::Format, "its layers ask for too many weights")
+            .expected(format!("at most {MAX_FRESH_BYTES} bytes of a model without weights"))
+            .hint("load a file that holds the weights as well")),
+    }
+}
+
+/// The content of a file that holds a whole model, and what a user should know of it.
+fn read(path: &Path) -> Result<(Archive, Vec<String>)> {
     match FileKind::of(path)? {
-        FileKind::Model => Archive::read(path),
+        FileKind::Model => Archive::read(path).map(|archive| (archive, Vec::new())),
         FileKind::Legacy => legacy_h5::archive(&WeightTree::read_h5(path)?)
             .map_err(|error| error.context(format!("reading `{}`", path.display()))),
-        FileKind::Weights => Err(Error::new(
+        FileKind::Config => Err(Error::new(
+            ErrorKind::Argument,
+            format!("`{}` holds layers without weights", path.display()),
+        )
+        .expected("a file with weights")),
+        FileKind::Weights | FileKind::Shards | FileKind::SafeTensors => Err(Error::new(
             ErrorKind::Argument,
             format!("`{}` holds weights alone", path.display()),
         )
@@ -196,8 +262,15 @@ impl Model {
         Ok(())
     }
 
-    /// Sets the weights to those of a `.weights.h5` or `.keras` file; and the optimizer's state,
-    /// if the model is compiled and the file has one that fits.
+    /// Sets the weights to those of a `.weights.h5`, `.weights.json`, `.safetensors`, `.keras` or
+    /// `.h5` file; and the optimizer's state, if the model is compiled and the file has one that
+    /// fits.
+    ///
+    /// A `.safetensors` file gives them by their paths ([`Model::weights`]), with or without the
+    /// name of a model before them.
+    ///
+    /// A file of the old format, `.h5` or by its content, gives its weights by the names of the
+    /// layers where all are those of this model, else in order.
     ///
     /// # Errors
     /// [`ErrorKind::Shape`] with the layer and both shapes where weights do not fit: nothing is
@@ -207,9 +280,20 @@ impl Model {
         let path = path.as_ref();
         self.build_with(&[])?;
         let place = |error: Error| error.context(format!("loading `{}`", path.display()));
-        let tree = match FileKind::of(path)? {
-            FileKind::Weights => WeightTree::read_h5(path)?,
-            _ => read(path)?.weights,
+        let mut tree = match FileKind::of(path)? {
+            FileKind::Weights | FileKind::Legacy => WeightTree::read_h5(path)?,
+            FileKind::Shards => WeightTree::read_sharded(path)?,
+            FileKind::Model => Archive::read(path)?.weights,
+            FileKind::SafeTensors => {
+                let values = named_weights::read(self, read_safetensors(path)?).map_err(place)?;
+                return self.set_weights(&values).map_err(place);
+            }
+            FileKind::Config => return read(path).map(|_| ()),
+        };
+        let config = describe::model(&self.network, None, None, &mut Vec::new());
+        tree = match legacy_h5::is_legacy(&tree) {
+            true => legacy_h5::weights_for(&config, &tree).map_err(place)?,
+            false => legacy_tree::modern(&tree, &config),
         };
         let values = weights::read(&self.network, &tree).map_err(place)?;
         if !self.is_compiled() {

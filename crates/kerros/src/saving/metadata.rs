@@ -6,7 +6,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use serde_json::{Value, json};
 
 /// The version of Keras whose format is written, and against which it is tested.
-const KERAS_VERSION: &str = "3.15.1";
+pub(super) const KERAS_VERSION: &str = "3.15.1";
 
 /// Where a run stands in its random numbers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

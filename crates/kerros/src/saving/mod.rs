@@ -1,4 +1,5 @@
-//! Models in files: `.keras`, `.weights.h5` and JSON, in both directions with Keras 3.
+//! Models in files: `.keras`, `.weights.h5`, `.h5` and JSON, in both directions with Keras 3;
+//! what Keras 1 and 2 wrote is read as well.
 //!
 //! A `.keras` file holds layers, weights, how the model was compiled and the state of its
 //! optimizer. Keras loads what is written here and trains on with the same numbers, and the
@@ -28,17 +29,23 @@ pub mod archive;
 mod compile_config;
 mod describe;
 mod functional;
+mod legacy_config;
 mod legacy_h5;
+mod legacy_tree;
 mod load;
 mod metadata;
+mod named_weights;
 mod objects;
 mod problems;
 pub(crate) mod python_json;
 mod rebuild;
+mod refusals;
+mod regroup;
 mod save;
 mod weights;
 
 pub use load::Load;
+pub(crate) use python_json::NOT_FINITE;
 pub(crate) use rebuild::nested;
 pub(crate) use weights::layer_groups;
 
@@ -75,7 +82,7 @@ impl Model {
     /// [`ErrorKind::Unsupported`] with everything that Kerros does not have, each by name.
     #[track_caller]
     pub fn from_json(json: &str) -> Result<Model> {
-        match serde_json::from_str(json) {
+        match python_json::from_bytes(json.as_bytes()) {
             Ok(config) => Load::new().config(&config),
             Err(error) => Err(Error::new(ErrorKind::Format, "it is not JSON").caused_by(error)),
         }
@@ -89,21 +96,37 @@ enum FileKind {
     Model,
     /// `.weights.h5`: weights alone.
     Weights,
-    /// `.h5`, `.hdf5`: a whole model in the format of Keras 2.
+    /// `.weights.json`: weights in several files, and which is where.
+    Shards,
+    /// `.safetensors`: weights alone, by their paths.
+    SafeTensors,
+    /// `.h5`, `.hdf5`: a whole model, or weights alone, in the format of Keras 2.
     Legacy,
+    /// `.json`: the layers without weights.
+    Config,
 }
+
+/// Every kind, longer endings first.
+const ENDINGS: [(&str, FileKind); 7] = [
+    (".weights.h5", FileKind::Weights),
+    (".weights.json", FileKind::Shards),
+    (".keras", FileKind::Model),
+    (".safetensors", FileKind::SafeTensors),
+    (".h5", FileKind::Legacy),
+    (".hdf5", FileKind::Legacy),
+    (".json", FileKind::Config),
+];
 
 impl FileKind {
     fn of(path: &Path) -> Result<Self> {
         let name = path.file_name().map(|name| name.to_string_lossy().to_lowercase());
-        match name.unwrap_or_default() {
-            name if name.ends_with(".weights.h5") => Ok(FileKind::Weights),
-            name if name.ends_with(".keras") => Ok(FileKind::Model),
-            name if name.ends_with(".h5") || name.ends_with(".hdf5") => Ok(FileKind::Legacy),
-            _ => {
-                Err(Error::new(ErrorKind::Argument, format!("the file name `{}`", path.display()))
-                    .expected("an ending `.keras` for models, `.weights.h5` for weights"))
-            }
-        }
+        let name = name.unwrap_or_default();
+        let kind = ENDINGS.iter().find(|(ending, _)| name.ends_with(ending));
+        kind.map(|(_, kind)| *kind).ok_or_else(|| {
+            Error::new(ErrorKind::Argument, format!("the file name `{}`", path.display())).expected(
+                "an ending `.keras`, `.h5` or `.json` for models, `.weights.h5`, `.weights.json` \
+                 or `.safetensors` for weights",
+            )
+        })
     }
 }

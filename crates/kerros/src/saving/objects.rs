@@ -5,8 +5,8 @@ use std::sync::Arc;
 use kerros_core::{Error, ErrorKind, Result};
 use serde_json::Value;
 
-use super::activation_layers;
 use super::problems::Problems;
+use super::{activation_layers, refusals};
 use crate::object::Family;
 use crate::{activations, constraints, initializers, regularizers, schedules};
 
@@ -21,12 +21,13 @@ pub(super) fn function_name(value: &Value) -> Option<&str> {
     value.get("config")?.as_str().filter(|_| class_name(value) == Some("function"))
 }
 
-/// Refuses a class that is the user's own: Kerros runs no code from files, and a class of
-/// Keras with the same name would be another one.
+/// Refuses a class that is the user's own, for Kerros runs no code from files, and a class of
+/// Keras with the same name would be another one; and what [`refusals`] lists.
 ///
 /// # Errors
 /// [`ErrorKind::Unsupported`] naming the class.
 pub(super) fn check_is_keras(value: &Value) -> Result<()> {
+    refusals::check(value)?;
     if function_name(value).is_some() {
         return Ok(());
     }
@@ -57,6 +58,10 @@ pub(super) fn read<T: Family + ?Sized>(
     problems: &mut Problems,
 ) -> Option<Arc<T>> {
     problems.keep(place, check_is_keras(value))?;
+    let name = value.get("config").and_then(|config| config.get("name")?.as_str());
+    if let Some(name) = name.filter(|_| T::registry().noun == "layer") {
+        problems.keep(place, refusals::check_name(name))?;
+    }
     let mut inside = Problems::default();
     let mut known = value.clone();
     if let Some(config) = known.get_mut("config") {

@@ -1,7 +1,60 @@
-//! JSON as Python's `json.dumps` writes it, so that a config compares character by character
+//! JSON as Python's `json` writes and reads it, so that a config compares character by character
 //! with one that Keras wrote.
 
 use serde_json::{Number, Value};
+
+/// Numbers that Python writes and JSON does not have. They are read as texts, which arguments
+/// that are numbers understand.
+pub(crate) const NOT_FINITE: [(&str, f64); 3] =
+    [("-Infinity", f64::NEG_INFINITY), ("Infinity", f64::INFINITY), ("NaN", f64::NAN)];
+
+/// Reads a JSON text, infinities and NaN as Python writes them included.
+pub(super) fn from_bytes(json: &[u8]) -> serde_json::Result<Value> {
+    let read = serde_json::from_slice(json);
+    match (&read, std::str::from_utf8(json)) {
+        (Err(_), Ok(text)) if NOT_FINITE.iter().any(|(word, _)| text.contains(word)) => {
+            serde_json::from_str(&quoted(text))
+        }
+        _ => read,
+    }
+}
+
+/// The text with quotes around what Python writes for infinities and NaN.
+fn quoted(json: &str) -> String {
+    let mut text = String::with_capacity(json.len() + 64);
+    let mut rest = json;
+    while let Some(at) = rest.find(['"', '-', 'I', 'N']) {
+        text.push_str(&rest[..at]);
+        rest = &rest[at..];
+        let length = match NOT_FINITE.iter().find(|(word, _)| rest.starts_with(word)) {
+            Some((word, _)) => {
+                text.push_str(&format!("\"{word}\""));
+                rest = &rest[word.len()..];
+                continue;
+            }
+            None if rest.starts_with('"') => string_length(rest),
+            None => 1,
+        };
+        text.push_str(&rest[..length]);
+        rest = &rest[length..];
+    }
+    text.push_str(rest);
+    text
+}
+
+/// The bytes of the string that a text begins with, quotes included.
+fn string_length(text: &str) -> usize {
+    let mut is_escaped = false;
+    for (at, byte) in text.bytes().enumerate().skip(1) {
+        match byte {
+            _ if is_escaped => is_escaped = false,
+            b'\\' => is_escaped = true,
+            b'"' => return at + 1,
+            _ => {}
+        }
+    }
+    text.len()
+}
 
 /// The value on one line: `", "` and `": "` between, ASCII with `\u` escapes, floats as
 /// Python's `repr`.
@@ -106,6 +159,17 @@ mod tests {
             assert_eq!(float(value), text);
             assert_eq!(text.parse::<f64>().unwrap().to_bits(), value.to_bits());
         }
+    }
+
+    #[test]
+    fn infinities_and_nan_are_read_as_texts() {
+        let json = br#"{"a": [NaN, -Infinity, Infinity, -1.5, "NaN\\\" NaN"], "NaN": null}"#;
+        let value = from_bytes(json).unwrap();
+        let expected =
+            json!({"a": ["NaN", "-Infinity", "Infinity", -1.5, "NaN\\\" NaN"], "NaN": null});
+        assert_eq!(value, expected);
+        assert!(from_bytes(b"[NaN").is_err());
+        assert!(from_bytes(b"[Nan]").is_err());
     }
 
     #[test]

@@ -112,6 +112,11 @@ impl Encoding {
         Ok(Encoding { stored, big_endian })
     }
 
+    /// These elements in little-endian byte order.
+    pub(super) fn little_endian(stored: Stored) -> Self {
+        Encoding { stored, big_endian: false }
+    }
+
     /// Bytes of one element in the file.
     pub(super) fn size_bytes(self) -> usize {
         match self.stored {

@@ -15,6 +15,9 @@ pub const MAX_ZIP_EXPANSION: u64 = 64;
 /// Entries in a zip; Keras writes three and one per asset.
 pub const MAX_ZIP_ENTRIES: usize = 65_536;
 
+/// Files that the weights of one model may be in; Keras makes one per 5 GB.
+pub const MAX_SHARDS: usize = 10_000;
+
 /// Groups within groups. A nested Keras model takes two levels.
 pub const MAX_DEPTH: usize = 64;
 

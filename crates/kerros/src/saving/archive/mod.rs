@@ -1,5 +1,6 @@
 //! The Keras file formats as plain data: `.keras` (a zip of `config.json`, `metadata.json` and
-//! `model.weights.h5`) and `.weights.h5`, in both directions, knowing nothing of layers.
+//! `model.weights.h5`), `.weights.h5`, whole or in shards, and `.safetensors`; in both directions,
+//! knowing nothing of layers.
 //!
 //! Every file is taken to be hostile. Reading runs no code, opens no second path, uses no name
 //! from the file as a path on disk, and takes memory in proportion to the bytes that are really
@@ -14,6 +15,8 @@ mod hdf5_read;
 mod hdf5_write;
 pub mod limits;
 mod metered;
+mod safe_tensors;
+mod shards;
 mod tree;
 mod zip_read;
 mod zip_write;
@@ -28,6 +31,7 @@ use std::path::Path;
 use kerros_core::{Error, ErrorKind, Result};
 
 pub use atomic::write_atomically;
+pub use safe_tensors::{read_safetensors, write_safetensors};
 pub use tree::{Attribute, Group, WeightTree};
 
 /// The content of a `.keras` file: what the model is, who wrote it, and its numbers.
@@ -147,6 +151,19 @@ impl WeightTree {
         })
         .map_err(context)
     }
+}
+
+/// A JSON file about a model.
+///
+/// # Errors
+/// [`ErrorKind::Io`] when the file cannot be read; [`ErrorKind::Format`] when it is longer than
+/// [`limits::MAX_CONFIG_BYTES`] or no JSON.
+pub fn read_json(path: impl AsRef<Path>) -> Result<serde_json::Value> {
+    let path = path.as_ref();
+    let context = |error: Error| error.context(format!("reading `{}`", path.display()));
+    let bytes = shards::bounded(path).map_err(context)?;
+    super::python_json::from_bytes(&bytes)
+        .map_err(|error| context(Error::new(ErrorKind::Format, "it is not JSON").caused_by(error)))
 }
 
 fn open(path: &Path) -> Result<File> {

@@ -8,6 +8,7 @@ use zip::{CompressionMethod, ZipArchive};
 
 use super::limits::{MAX_CONFIG_BYTES, MAX_METADATA_BYTES, MAX_ZIP_ENTRIES, MAX_ZIP_EXPANSION};
 use super::{Archive, WeightTree};
+use crate::saving::python_json;
 
 pub(super) const CONFIG: &str = "config.json";
 pub(super) const METADATA: &str = "metadata.json";
@@ -37,6 +38,9 @@ pub(super) fn archive(mut file: impl Read + Seek) -> Result<Archive> {
             .expected("each name once")
             .hint("save the model again"));
     }
+    for name in zip.file_names() {
+        check_name(&name.map_err(damaged)?)?;
+    }
     let config = entry(&mut zip, CONFIG, file_bytes, MAX_CONFIG_BYTES)?;
     let config = json(CONFIG, &required(&zip, CONFIG, config)?)?;
     let metadata = match entry(&mut zip, METADATA, file_bytes, MAX_METADATA_BYTES)? {
@@ -49,6 +53,21 @@ pub(super) fn archive(mut file: impl Read + Seek) -> Result<Archive> {
     let weights = WeightTree::from_h5_bytes(weights)
         .map_err(|error| error.context(format!("entry `{WEIGHTS}`")))?;
     Ok(Archive { config, metadata, weights })
+}
+
+/// Refuses the name of an entry that would be unpacked outside its folder. Nothing is unpacked
+/// here, but whoever put such a name there meant harm to somebody.
+fn check_name(name: &str) -> Result<()> {
+    let is_drive = name.as_bytes().get(1) == Some(&b':');
+    let leads_out = name.starts_with(['/', '\\'])
+        || is_drive
+        || name.split(['/', '\\']).any(|part| part == "..");
+    match leads_out {
+        true => Err(Error::new(ErrorKind::Format, format!("the zip has an entry named {name:?}"))
+            .expected("names that stay inside: Keras writes no other")
+            .hint("the file was made to write elsewhere when unpacked: do not unpack it")),
+        false => Ok(()),
+    }
 }
 
 /// Tells files of other kinds by their first bytes, for a message that says what to do.
@@ -142,7 +161,7 @@ fn required<R: Read + Seek>(
 }
 
 fn json(name: &str, bytes: &[u8]) -> Result<serde_json::Value> {
-    serde_json::from_slice(bytes).map_err(|error| {
+    python_json::from_bytes(bytes).map_err(|error| {
         Error::new(ErrorKind::Format, format!("entry `{name}` is not valid JSON"))
             .caused_by(error)
             .hint("save the model again")

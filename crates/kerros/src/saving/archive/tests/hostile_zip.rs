@@ -156,3 +156,14 @@ fn an_encrypted_or_unknown_entry_is_refused() {
     bytes[central + 10] = 93; // Zstandard
     assert_eq!(read(&bytes).unwrap_err().kind(), ErrorKind::Format);
 }
+
+#[test]
+fn names_that_lead_out_are_refused() {
+    for name in ["../evil", "a/../../evil", "/etc/evil", "..\\evil", "C:evil"] {
+        let bytes = stored(&[("config.json", b"{}"), ("model.weights.h5", TYPES), (name, b"evil")]);
+        let error = read(&bytes).unwrap_err();
+        assert!(error.message().contains("an entry named"), "{error}");
+    }
+    let bytes = stored(&[("config.json", b"{}"), ("model.weights.h5", TYPES), ("a/b..c", b"")]);
+    assert!(read(&bytes).is_ok());
+}

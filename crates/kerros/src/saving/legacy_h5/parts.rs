@@ -1,0 +1,306 @@
+//! Which variables a layer has and where each lies in a weights file of Keras 3, by its config
+//! alone. Files of Keras 2 give a layer's weights as one list: those that are trained, then the
+//! others, of the layer and all layers inside it.
+
+use serde_json::{Map, Value};
+
+use super::super::objects::class_name;
+use super::super::weights::groups_of;
+
+/// A variable of a layer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Variable {
+    /// Keras's name for it.
+    pub(super) name: &'static str,
+    /// Whether it is one that optimizers move, unless the layer is frozen.
+    pub(super) is_trained: bool,
+}
+
+/// A layer, or one inside it, that has variables of its own.
+#[derive(Clone, Debug)]
+pub(super) struct Part<'a> {
+    /// Its group below that of the outer layer: `cell`, `forward_layer/cell`; empty for the
+    /// outer layer itself.
+    pub(super) path: String,
+    pub(super) class: &'a str,
+    pub(super) config: &'a Map<String, Value>,
+    /// Its variables in the order of files; none for a class that is not known, which takes
+    /// what there is.
+    pub(super) variables: Option<Vec<Variable>>,
+    /// Whether the layer, or one around it, is frozen.
+    pub(super) is_frozen: bool,
+}
+
+impl Part<'_> {
+    /// The group of its variables below that of the outer layer.
+    pub(super) fn group(&self, layer: &str) -> String {
+        match self.path.as_str() {
+            "" => format!("{layer}/vars"),
+            path => format!("{layer}/{path}/vars"),
+        }
+    }
+}
+
+/// The parts of a layer that have variables.
+pub(super) fn parts(layer: &Value) -> Vec<Part<'_>> {
+    let mut found = Vec::new();
+    collect(layer, String::new(), false, &mut found);
+    found
+}
+
+fn collect<'a>(layer: &'a Value, path: String, frozen: bool, found: &mut Vec<Part<'a>>) {
+    let Some(class) = class_name(layer) else { return };
+    let Some(config) = layer.get("config").and_then(Value::as_object) else { return };
+    let is_frozen = frozen || config.get("trainable") == Some(&Value::Bool(false));
+    let below = |name: &str| match path.as_str() {
+        "" => name.to_owned(),
+        path => format!("{path}/{name}"),
+    };
+    let mut inside = |key: &str, name: &str| {
+        if let Some(inner) = config.get(key) {
+            collect(inner, below(name), is_frozen, found);
+        }
+    };
+    match class {
+        "RNN" => inside("cell", "cell"),
+        "TimeDistributed" | "SpectralNormalization" => inside("layer", "layer"),
+        "Bidirectional" => {
+            inside("layer", "forward_layer");
+            let has_own = config.get("backward_layer").is_some_and(|inner| !inner.is_null());
+            inside(if has_own { "backward_layer" } else { "layer" }, "backward_layer");
+        }
+        "StackedRNNCells" => several(config, "cells", &below("cells"), is_frozen, found),
+        "Sequential" | "Functional" => {
+            several(config, "layers", &below("layers"), is_frozen, found)
+        }
+        _ => {}
+    }
+    let mut push = |path: String, variables: Option<Vec<Variable>>| {
+        if variables.as_ref().is_none_or(|variables| !variables.is_empty()) {
+            found.push(Part { path, class, config, variables, is_frozen });
+        }
+    };
+    match class {
+        "SimpleRNN" | "GRU" | "LSTM" | "ConvLSTM1D" | "ConvLSTM2D" | "ConvLSTM3D" => {
+            push(below("cell"), variables(class, config));
+        }
+        "MultiHeadAttention" | "GroupQueryAttention" => {
+            // The classes differ in how they name what they hold.
+            let mark = if class == "GroupQueryAttention" { "_" } else { "" };
+            for role in ["query", "key", "value", "output"] {
+                push(below(&format!("{mark}{role}_dense")), variables("Dense", config));
+            }
+        }
+        _ => push(path, variables(class, config)),
+    }
+}
+
+/// Layers in a list, whose groups count their classes.
+fn several<'a>(
+    config: &'a Map<String, Value>,
+    key: &str,
+    path: &str,
+    frozen: bool,
+    found: &mut Vec<Part<'a>>,
+) {
+    for (layer, name) in named_layers(config, key) {
+        collect(layer, format!("{path}/{name}"), frozen, found);
+    }
+}
+
+/// The layers of a model, or the cells of a stack, each with the name of its group.
+/// Operations are none.
+pub(super) fn named_layers<'a>(
+    config: &'a Map<String, Value>,
+    key: &str,
+) -> impl Iterator<Item = (&'a Value, String)> + use<'a> {
+    let is_layer = |layer: &&Value| {
+        let module = layer.get("module").and_then(Value::as_str).unwrap_or_default();
+        class_name(layer).is_some() && !module.starts_with("keras.src.ops")
+    };
+    let layers = config.get(key).and_then(Value::as_array);
+    let layers: Vec<&Value> = layers.into_iter().flatten().filter(is_layer).collect();
+    let groups = groups_of(layers.iter().filter_map(|layer| Some((class_name(layer)?, false))));
+    let name = |group: String| group.split('/').nth(1).unwrap_or_default().to_owned();
+    layers.into_iter().zip(groups.into_iter().map(name))
+}
+
+/// The variables of a class with this config; none when the class is not known.
+fn variables(class: &str, config: &Map<String, Value>) -> Option<Vec<Variable>> {
+    let is_set = |name: &str, default: bool| match config.get(name) {
+        Some(value) => value.as_bool().unwrap_or(default),
+        None => default,
+    };
+    let mut all = Vec::new();
+    let mut trained = |name: &'static str, is_there: bool| {
+        if is_there {
+            all.push(Variable { name, is_trained: true });
+        }
+    };
+    let has_bias = is_set("use_bias", true);
+    match class {
+        "Dense" | "Conv1D" | "Conv2D" | "Conv3D" | "Conv1DTranspose" | "Conv2DTranspose"
+        | "Conv3DTranspose" | "DepthwiseConv1D" | "DepthwiseConv2D" => {
+            trained("kernel", true);
+            trained("bias", has_bias);
+        }
+        "EinsumDense" => {
+            trained("kernel", true);
+            trained("bias", config.get("bias_axes").is_some_and(|axes| !axes.is_null()));
+        }
+        "SeparableConv1D" | "SeparableConv2D" => {
+            trained("depthwise_kernel", true);
+            trained("pointwise_kernel", true);
+            trained("bias", has_bias);
+        }
+        "Embedding" => trained("embeddings", true),
+        "PReLU" => trained("alpha", true),
+        "RMSNormalization" => trained("scale", true),
+        "SimpleRNN" | "GRU" | "LSTM" | "ConvLSTM1D" | "ConvLSTM2D" | "ConvLSTM3D"
+        | "SimpleRNNCell" | "GRUCell" | "LSTMCell" => {
+            trained("kernel", true);
+            trained("recurrent_kernel", true);
+            trained("bias", has_bias);
+        }
+        "LayerNormalization" | "GroupNormalization" => {
+            trained("gamma", is_set("scale", true));
+            trained("beta", is_set("center", true));
+        }
+        "Attention" => {
+            trained("scale", is_set("use_scale", false));
+            trained("concat_score_weight", config.get("score_mode") == Some(&"concat".into()));
+        }
+        "AdditiveAttention" => trained("scale", is_set("use_scale", true)),
+        "BatchNormalization" => {
+            trained("gamma", is_set("scale", true));
+            trained("beta", is_set("center", true));
+            for name in ["moving_mean", "moving_variance"] {
+                all.push(Variable { name, is_trained: false });
+            }
+        }
+        "Normalization" => {
+            if config.get("mean").is_none_or(Value::is_null) {
+                for name in ["mean", "variance", "count"] {
+                    all.push(Variable { name, is_trained: false });
+                }
+            }
+        }
+        "RNN" | "StackedRNNCells" | "Bidirectional" | "TimeDistributed" | "Sequential"
+        | "Functional" => {}
+        class if WITHOUT.contains(&class) => {}
+        _ => return None,
+    }
+    Some(all)
+}
+
+/// Layers that have no variables.
+const WITHOUT: &[&str] = &[
+    "Activation",
+    "ActivityRegularization",
+    "Add",
+    "AlphaDropout",
+    "Average",
+    "AveragePooling1D",
+    "AveragePooling2D",
+    "AveragePooling3D",
+    "Concatenate",
+    "Cropping1D",
+    "Cropping2D",
+    "Cropping3D",
+    "Dot",
+    "Dropout",
+    "ELU",
+    "Flatten",
+    "GaussianDropout",
+    "GaussianNoise",
+    "GlobalAveragePooling1D",
+    "GlobalAveragePooling2D",
+    "GlobalAveragePooling3D",
+    "GlobalMaxPooling1D",
+    "GlobalMaxPooling2D",
+    "GlobalMaxPooling3D",
+    "Identity",
+    "InputLayer",
+    "LeakyReLU",
+    "Masking",
+    "MaxPooling1D",
+    "MaxPooling2D",
+    "MaxPooling3D",
+    "Maximum",
+    "Minimum",
+    "Multiply",
+    "Permute",
+    "ReLU",
+    "RepeatVector",
+    "Rescaling",
+    "Reshape",
+    "Softmax",
+    "SpatialDropout1D",
+    "SpatialDropout2D",
+    "SpatialDropout3D",
+    "Subtract",
+    "UnitNormalization",
+    "UpSampling1D",
+    "UpSampling2D",
+    "UpSampling3D",
+    "ZeroPadding1D",
+    "ZeroPadding2D",
+    "ZeroPadding3D",
+];
+
+/// The places of a layer's variables in the list of Keras 2: part and variable, the trained ones
+/// of all parts first. None when a part's class is not known.
+pub(super) fn flat_order(parts: &[Part<'_>]) -> Option<Vec<(usize, usize)>> {
+    let mut first = Vec::new();
+    let mut last = Vec::new();
+    for (at, part) in parts.iter().enumerate() {
+        for (number, variable) in part.variables.as_ref()?.iter().enumerate() {
+            match variable.is_trained && !part.is_frozen {
+                true => first.push((at, number)),
+                false => last.push((at, number)),
+            }
+        }
+    }
+    first.extend(last);
+    Some(first)
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn trained_weights_of_all_parts_come_first() {
+        let norm = json!({"class_name": "BatchNormalization", "config": {"name": "n"}});
+        let dense = json!({"class_name": "Dense", "config": {"name": "d", "use_bias": false}});
+        let model = json!({"class_name": "Sequential", "config": {"layers": [norm, dense, norm]}});
+        let parts = parts(&model);
+        let groups: Vec<String> =
+            parts.iter().map(|part| part.group("layers/sequential")).collect();
+        assert_eq!(
+            groups,
+            [
+                "layers/sequential/layers/batch_normalization/vars",
+                "layers/sequential/layers/dense/vars",
+                "layers/sequential/layers/batch_normalization_1/vars",
+            ]
+        );
+        let order = flat_order(&parts).unwrap();
+        assert_eq!(order, [(0, 0), (0, 1), (1, 0), (2, 0), (2, 1), (0, 2), (0, 3), (2, 2), (2, 3)]);
+        let mut frozen = model.clone();
+        frozen["config"]["trainable"] = json!(false);
+        let order = flat_order(&super::parts(&frozen)).unwrap();
+        assert_eq!(order[..5], [(0, 0), (0, 1), (0, 2), (0, 3), (1, 0)]);
+    }
+
+    #[test]
+    fn wrapped_layers_lie_below_their_wrappers() {
+        let gru = json!({"class_name": "GRU", "config": {"units": 2}});
+        let both = json!({"class_name": "Bidirectional", "config": {"layer": gru}});
+        let layer = json!({"class_name": "TimeDistributed", "config": {"layer": both}});
+        let paths: Vec<String> = parts(&layer).into_iter().map(|part| part.path).collect();
+        assert_eq!(paths, ["layer/forward_layer/cell", "layer/backward_layer/cell"]);
+    }
+}
