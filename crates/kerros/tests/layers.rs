@@ -3,11 +3,24 @@
 use std::sync::Arc;
 
 use kerros::layers::{
-    Activation, ActivityRegularization, AdaptiveAveragePooling1D, AdaptiveAveragePooling2D, AdaptiveAveragePooling3D, AdaptiveMaxPooling1D, AdaptiveMaxPooling2D, AdaptiveMaxPooling3D, Add, AlphaDropout, Average, AveragePooling1D, AveragePooling2D, AveragePooling3D, BatchNormalization, Concatenate, Conv1D, Conv1DTranspose, Conv2D, Conv2DTranspose, Conv3D, Conv3DTranspose, Cropping1D, Cropping2D, Cropping3D, Dense, DepthwiseConv1D, DepthwiseConv2D, Dot, Dropout, ELU, Flatten, GaussianDropout, GaussianNoise, GlobalAveragePooling1D, GlobalAveragePooling2D, GlobalAveragePooling3D, GlobalMaxPooling1D, GlobalMaxPooling2D, GlobalMaxPooling3D, GroupNormalization, Identity, InputLayer, Layer, LayerNormalization, LeakyReLU, Masking, MaxPooling1D, MaxPooling2D, MaxPooling3D, Maximum, Minimum, Multiply, Normalization, PReLU, Permute, REGISTRY, RMSNormalization, ReLU, RepeatVector, Rescaling, Reshape, SeparableConv1D, SeparableConv2D, Softmax, SpatialDropout1D, SpatialDropout2D, SpatialDropout3D, SpectralNormalization, Subtract, UnitNormalization, UpSampling1D, UpSampling2D, UpSampling3D, ZeroPadding1D, ZeroPadding2D, ZeroPadding3D,
+    Activation, ActivityRegularization, AdaptiveAveragePooling1D, AdaptiveAveragePooling2D,
+    AdaptiveAveragePooling3D, AdaptiveMaxPooling1D, AdaptiveMaxPooling2D, AdaptiveMaxPooling3D,
+    Add, AlphaDropout, Average, AveragePooling1D, AveragePooling2D, AveragePooling3D,
+    BatchNormalization, Concatenate, Conv1D, Conv1DTranspose, Conv2D, Conv2DTranspose, Conv3D,
+    Conv3DTranspose, Cropping1D, Cropping2D, Cropping3D, Dense, DepthwiseConv1D, DepthwiseConv2D,
+    Dot, Dropout, ELU, Flatten, GaussianDropout, GaussianNoise, GlobalAveragePooling1D,
+    GlobalAveragePooling2D, GlobalAveragePooling3D, GlobalMaxPooling1D, GlobalMaxPooling2D,
+    GlobalMaxPooling3D, GroupNormalization, Identity, InputLayer, Layer, LayerNormalization,
+    LeakyReLU, Masking, MaxPooling1D, MaxPooling2D, MaxPooling3D, Maximum, Minimum, Multiply,
+    Normalization, PReLU, Permute, REGISTRY, RMSNormalization, ReLU, RepeatVector, Rescaling,
+    Reshape, SeparableConv1D, SeparableConv2D, Softmax, SpatialDropout1D, SpatialDropout2D,
+    SpatialDropout3D, SpectralNormalization, Subtract, UnitNormalization, UpSampling1D,
+    UpSampling2D, UpSampling3D, ZeroPadding1D, ZeroPadding2D, ZeroPadding3D,
 };
 use kerros::model::{Input, IntoLayer};
-use kerros::plan::Reference;
+use kerros::plan::{Device, Reference};
 use kerros::{Fit, Model, Result, Sequential, Tensor, Verbose};
+use kerros_cpu::{Cpu, CpuOptions};
 
 /// One of every layer, with settings other than the defaults where there are any.
 fn all() -> Vec<Arc<dyn Layer>> {
@@ -52,7 +65,9 @@ fn all() -> Vec<Arc<dyn Layer>> {
         Arc::new(Conv3D::new(2, [1, 2, 3]).strides(2).bias_initializer("ones").name("c3")),
         Arc::new(Conv1DTranspose::new(4, 3).strides(2).output_padding(1).name("t1")),
         Arc::new(Conv2DTranspose::new(4, 3).padding("same").dilation_rate([2, 1]).name("t2")),
-        Arc::new(Conv3DTranspose::new(4, 3).data_format("channels_first").activation("elu").name("t3")),
+        Arc::new(
+            Conv3DTranspose::new(4, 3).data_format("channels_first").activation("elu").name("t3"),
+        ),
         Arc::new(DepthwiseConv1D::new(3).depth_multiplier(2).strides(2).name("dw1")),
         Arc::new(DepthwiseConv2D::new(3).depthwise_regularizer("l1").padding("same").name("dw2")),
         Arc::new(SeparableConv1D::new(4, 3).pointwise_initializer("ones").name("s1")),
@@ -100,7 +115,12 @@ fn all() -> Vec<Arc<dyn Layer>> {
         Arc::new(ZeroPadding2D::new([(1, 2), (0, 1)]).name("z2")),
         Arc::new(ZeroPadding3D::new(2).data_format("channels_first").name("z3")),
         Arc::new(UpSampling1D::new(3).name("u1")),
-        Arc::new(UpSampling2D::new([1, 3]).interpolation("bicubic").data_format("channels_first").name("u2")),
+        Arc::new(
+            UpSampling2D::new([1, 3])
+                .interpolation("bicubic")
+                .data_format("channels_first")
+                .name("u2"),
+        ),
         Arc::new(UpSampling3D::new([1, 2, 3]).data_format("channels_first").name("u3")),
         Arc::new(Add::new().name("add")),
         Arc::new(Subtract::new().name("sub")),
@@ -274,5 +294,46 @@ fn devices_agree_bit_for_bit() -> Result<()> {
         Ok((history, model.get_weights()?, model.optimizer_states()?, model.predict(&x)?))
     };
     assert_eq!(run(true)?, run(false)?);
+    Ok(())
+}
+
+/// Convolution, pooling and normalization: the reference and every way to use the host train to
+/// the same bits.
+#[test]
+fn devices_agree_on_image_models_bit_for_bit() -> Result<()> {
+    let x: Vec<f32> = (0..9 * 72).map(|at| ((at * 37 % 101) as f32 - 50.0) * 0.03).collect();
+    let x = Tensor::new([9, 6, 6, 2], x)?;
+    let y = Tensor::new([9], (0..9).map(|row| row * 7 % 3).collect::<Vec<i32>>())?;
+    let run = |device: Arc<dyn Device>| -> Result<_> {
+        let mut model = Sequential::new()
+            .input([6, 6, 2])
+            .seed(4)
+            .device(device)
+            .add(Conv2D::new(4, 3).padding("same").activation("relu"))
+            .add(BatchNormalization::new())
+            .add(MaxPooling2D::new(2).strides(1).padding("same"))
+            .add(SpatialDropout2D::new(0.2))
+            .add(DepthwiseConv2D::new(3).depth_multiplier(2).strides(2).padding("same"))
+            .add(GroupNormalization::new().groups(4))
+            .add(AveragePooling2D::new(2).padding("same"))
+            .add(SeparableConv2D::new(5, 2))
+            .add(LayerNormalization::new())
+            .add(Conv2DTranspose::new(3, 3).strides(2).padding("same"))
+            .add(UpSampling2D::new(2).interpolation("bicubic"))
+            .add(AdaptiveMaxPooling2D::new(3))
+            .add(GaussianNoise::new(0.1))
+            .add(GlobalAveragePooling2D::new())
+            .add(Dense::new(3).activation("softmax"));
+        model.compile("adam", "sparse_categorical_crossentropy", ["accuracy"])?;
+        let fit = Fit::epochs(2).batch_size(4).verbose(Verbose::Silent).validation((&x, &y));
+        let history = model.fit((&x, &y), fit)?;
+        Ok((history, model.get_weights()?, model.predict(&x)?))
+    };
+    let expected = run(Arc::new(Reference))?;
+    for (threads, isa) in [(1, Some("scalar")), (2, Some("scalar")), (3, None)] {
+        let isa = isa.map(String::from);
+        let options = CpuOptions { threads: Some(threads), isa, always_parallel: true };
+        assert!(run(Arc::new(Cpu::with(&options)?))? == expected, "{options:?}");
+    }
     Ok(())
 }

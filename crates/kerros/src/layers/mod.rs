@@ -139,6 +139,8 @@ pub struct Weight {
     /// The part of the layer that has it, as files name parts: `"forward_layer/cell"`; empty
     /// for the layer itself.
     pub part: Cow<'static, str>,
+    /// Another part in whose group files hold it once more; empty for none.
+    pub twin: Cow<'static, str>,
     /// Its shape.
     pub shape: Shape,
     /// How it starts.
@@ -163,6 +165,7 @@ impl Weight {
         Weight {
             name: name.into(),
             part: "".into(),
+            twin: "".into(),
             shape: shape.into(),
             start: Start::Initializer(initializer),
             regularizer: None,
@@ -177,6 +180,7 @@ impl Weight {
         Weight {
             name: name.into(),
             part: "".into(),
+            twin: "".into(),
             shape: value.shape().clone(),
             start: Start::Value(value),
             regularizer: None,
@@ -189,6 +193,9 @@ impl Weight {
     /// The same weight as one of a part: `part` as files name the part (`"cell"`), `name` as
     /// paths do (`"lstm_cell"`).
     pub fn within(mut self, part: &str, name: &str) -> Self {
+        if !self.twin.is_empty() {
+            self.twin = format!("{part}/{}", self.twin).into();
+        }
         self.part = match self.part.is_empty() {
             true => part.to_string().into(),
             false => format!("{part}/{}", self.part).into(),

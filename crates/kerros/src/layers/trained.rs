@@ -71,7 +71,6 @@ fn object<T: Family + ?Sized>(
     Ok(reader.object::<T>(name)?.map(|object: Arc<T>| Choice::Object(object)))
 }
 
-
 /// Writes `kernel_initializer` and its like.
 pub(crate) fn write_initializers(config: &mut Config, weights: &[(&str, &Trained)]) {
     each(config, weights, "initializer", |weight| weight.initializer.serialize());

@@ -1,3 +1,5 @@
+use std::cell::RefCell;
+use std::cmp::Ordering;
 use std::sync::Arc;
 
 use kerros_core::{Error, ErrorKind, Result, Shape};
@@ -136,35 +138,49 @@ impl Layer for SpectralNormalization {
         }
     }
 
+    /// The layer's kernel, which Keras counts as the wrapper's own, `vector_u`, the layer's
+    /// other weights.
     fn weights(&self, inputs: &[Shape]) -> Result<Vec<Weight>> {
-        let inner = self.layer.weights(inputs)?;
-        let shape = &inner[self.kernel(&inner)?].shape;
+        let mut inner = self.layer.weights(inputs)?;
+        let kernel = inner.remove(self.kernel(&inner)?);
         let start = Arc::new(TruncatedNormal::new().stddev(0.02));
-        let u = Weight::new("vector_u", [1, shape.last()], start);
+        let u = Weight::new("vector_u", [1, kernel.shape.last()], start);
         let options = self.layer.options();
         let name = options.name.clone().unwrap_or_else(|| snake_case(self.layer.class_name()));
         let part = |weight: Weight| Weight {
             frozen: weight.frozen || !options.trainable,
             ..weight.within("layer", &name)
         };
-        let u = Weight { trainable: false, ..u };
-        Ok([u].into_iter().chain(inner.into_iter().map(part)).collect())
+        // Files hold the kernel twice: for the wrapper and for the layer.
+        let kernel = Weight { part: "".into(), twin: "layer".into(), ..part(kernel) };
+        let own = [kernel, Weight { trainable: false, ..u }];
+        Ok(own.into_iter().chain(inner.into_iter().map(part)).collect())
     }
 
     fn call<'g>(&self, inputs: &[Node<'g>], call: &Call<'_, 'g>) -> Result<Vec<Node<'g>>> {
-        let mut weights = call.weights.to_vec();
+        let shapes: Vec<Shape> = inputs.iter().map(|input| input.shape()).collect();
+        let place = self.kernel(&self.layer.weights(&shapes)?)?;
+        let mut kernel = call.weights[0];
         if call.training {
-            let shapes: Vec<Shape> = inputs.iter().map(|input| input.shape()).collect();
-            let kernel = 1 + self.kernel(&self.layer.weights(&shapes)?)?;
-            let (normalized, u) = self.normalized(weights[kernel], weights[0]);
-            weights[kernel] = normalized;
-            call.updates.borrow_mut().push((0, u));
+            let (normalized, u) = self.normalized(kernel, call.weights[1]);
+            kernel = normalized;
+            call.updates.borrow_mut().push((1, u));
         }
-        let call = Call { weights: &weights, ..*call };
+        let mut weights = call.weights[2..].to_vec();
+        weights.insert(place, kernel);
+        let updates = RefCell::default();
+        let inner = Call { weights: &weights, updates: &updates, ..*call };
         let masks = call.masks.iter().copied().chain(std::iter::repeat(None));
         let inputs: Vec<Masked<'g>> =
             inputs.iter().zip(masks).map(|(&node, mask)| Masked { node, mask }).collect();
-        let results = call.part(&*self.layer, 1..weights.len(), &inputs)?;
+        let results = inner.part(&*self.layer, 0..weights.len(), &inputs)?;
+        let own = |at: usize| match at.cmp(&place) {
+            Ordering::Less => at + 2,
+            Ordering::Equal => 0,
+            Ordering::Greater => at + 1,
+        };
+        let updates = updates.into_inner().into_iter().map(|(at, node)| (own(at), node));
+        call.updates.borrow_mut().extend(updates);
         Ok(results.into_iter().map(|result| result.node).collect())
     }
 }
