@@ -9,11 +9,23 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use kerros::layers::{
-    Activation, Dense, Dropout, ELU, Flatten, Identity, LeakyReLU, Normalization, PReLU, ReLU,
-    Rescaling, Reshape, Softmax,
+    Activation, ActivityRegularization, AdaptiveAveragePooling1D, AdaptiveAveragePooling2D,
+    AdaptiveAveragePooling3D, AdaptiveMaxPooling1D, AdaptiveMaxPooling2D, AdaptiveMaxPooling3D,
+    Add, AlphaDropout, Average, AveragePooling1D, AveragePooling2D, AveragePooling3D,
+    BatchNormalization, Concatenate, Conv1D, Conv1DTranspose, Conv2D, Conv2DTranspose, Conv3D,
+    Conv3DTranspose, Cropping1D, Cropping2D, Cropping3D, Dense, DepthwiseConv1D, DepthwiseConv2D,
+    Dot, Dropout, ELU, Flatten, GaussianDropout, GaussianNoise, GlobalAveragePooling1D,
+    GlobalAveragePooling2D, GlobalAveragePooling3D, GlobalMaxPooling1D, GlobalMaxPooling2D,
+    GlobalMaxPooling3D, GroupNormalization, Identity, LayerNormalization, LeakyReLU, Masking,
+    MaxPooling1D, MaxPooling2D, MaxPooling3D, Maximum, Minimum, Multiply, Normalization, PReLU,
+    Permute, RMSNormalization, ReLU, RepeatVector, Rescaling, Reshape, SeparableConv1D,
+    SeparableConv2D, Softmax, SpatialDropout1D, SpatialDropout2D, SpatialDropout3D,
+    SpectralNormalization, Subtract, UnitNormalization, UpSampling1D, UpSampling2D, UpSampling3D,
+    ZeroPadding1D, ZeroPadding2D, ZeroPadding3D,
 };
 use kerros::losses::{Loss, Targets};
 use kerros::metrics::{Metric, MetricValue};
+use kerros::model::{Input, IntoLayer};
 use kerros::optimizers::{Adafactor, Adam, AdamW, Ftrl, Muon, Nadam, Optimizer, RMSprop, SGD};
 use kerros::regularizers::{L1, L1L2, L2};
 use kerros::schedules::{
@@ -22,7 +34,7 @@ use kerros::schedules::{
 };
 use kerros::trainer::{Compile, Evaluate, Series};
 use kerros::{
-    Choice, DType, Fit, Result, Sequential, Tensor, Verbose, activations, constraints,
+    Choice, DType, Fit, Model, Result, Sequential, Tensor, Verbose, activations, constraints,
     initializers, losses, metrics, optimizers,
 };
 use serde_json::{Map, Value, json};
@@ -40,6 +52,11 @@ fn main() -> Result<()> {
     std::fs::create_dir_all(&folder).map_err(io)?;
     let writer = Writer { folder };
     layers(&writer)?;
+    sequence_layers(&writer)?;
+    image_layers(&writer)?;
+    volume_layers(&writer)?;
+    merge_layers(&writer)?;
+    random_layers(&writer)?;
     parts(&writer)?;
     all_optimizers(&writer)?;
     all_losses(&writer)?;
@@ -79,7 +96,11 @@ struct Writer {
 
 impl Writer {
     /// Trains for an epoch, saves, tells what the model gives, trains on, tells again.
-    fn write(&self, name: &str, mut model: Sequential, x: &Tensor, y: &Tensor) -> Result<()> {
+    fn write(&self, name: &str, model: Sequential, x: &Tensor, y: &Tensor) -> Result<()> {
+        self.write_model(name, model.into_model(), x, y)
+    }
+
+    fn write_model(&self, name: &str, mut model: Model, x: &Tensor, y: &Tensor) -> Result<()> {
         let heard = name.to_string();
         model.on_warning(move |warning| eprintln!("{heard}: {warning}"));
         let fit =
@@ -101,7 +122,10 @@ impl Writer {
             .map(|(name, value)| (name.to_string(), reported(value)))
             .collect::<Map<_, _>>()
             .into();
-        let is_random = model.layers().iter().any(|entry| entry.layer.class_name() == "Dropout");
+        let is_random = model.layers().iter().any(|entry| {
+            let class = entry.layer.class_name();
+            class.contains("Dropout") || class == "GaussianNoise"
+        });
         if !is_random {
             side["fit"] = json!({"epochs": 2, "batch_size": BATCH});
             let history = model.fit((x, y), fit(2))?;
@@ -205,6 +229,138 @@ fn layers(writer: &Writer) -> Result<()> {
         .add(Dense::new(3).activation("softmax"));
     model.compile("adam", "sparse_categorical_crossentropy", ["accuracy"])?;
     writer.write("layers_dropout", model, &x, &labels(3)?)
+}
+
+/// Layers over sequences.
+fn sequence_layers(writer: &Writer) -> Result<()> {
+    let mut model = Sequential::new()
+        .seed(21)
+        .input([8, 3])
+        .add(Masking::new())
+        .add(ZeroPadding1D::new((2, 1)))
+        .add(Conv1D::new(4, 3).padding("causal").dilation_rate(2).activation("tanh"))
+        .add(MaxPooling1D::new(2).strides(1))
+        .add(SeparableConv1D::new(4, 2).depth_multiplier(2))
+        .add(LayerNormalization::new())
+        .add(AveragePooling1D::new(2))
+        .add(DepthwiseConv1D::new(2).depth_multiplier(2).padding("same"))
+        .add(RMSNormalization::new())
+        .add(UpSampling1D::new(3))
+        .add(Cropping1D::new((1, 2)))
+        .add(Conv1DTranspose::new(3, 3).strides(2).output_padding(1))
+        .add(UnitNormalization::new())
+        .add(Permute::new([2, 1]))
+        .add(AdaptiveMaxPooling1D::new(5).data_format("channels_first"))
+        .add(AdaptiveAveragePooling1D::new(2))
+        .add(ActivityRegularization::new().l1(0.01).l2(0.02))
+        .add(GlobalMaxPooling1D::new())
+        .add(RepeatVector::new(3))
+        .add(GlobalAveragePooling1D::new())
+        .add(SpectralNormalization::new(Dense::new(3).name("inner")))
+        .add(Softmax::new());
+    model.compile("adam", "sparse_categorical_crossentropy", ["accuracy"])?;
+    writer.write("layers_sequences", model, &input(&[8, 3], 21)?, &labels(3)?)
+}
+
+/// Layers over images.
+fn image_layers(writer: &Writer) -> Result<()> {
+    let chain = || {
+        Sequential::new()
+            .seed(22)
+            .input([6, 6, 2])
+            .add(ZeroPadding2D::new([(1, 0), (0, 1)]))
+            .add(Conv2D::new(4, [3, 2]).groups(2).activation("relu").kernel_regularizer("l2"))
+            .add(BatchNormalization::new().momentum(0.8))
+            .add(MaxPooling2D::new(2).strides(1).padding("same"))
+            .add(DepthwiseConv2D::new(2).depth_multiplier(2).use_bias(false))
+            .add(GroupNormalization::new().groups(2))
+            .add(AveragePooling2D::new(2).padding("same"))
+            .add(SeparableConv2D::new(3, 2).padding("same").activation("elu"))
+            .add(UpSampling2D::new([2, 3]).interpolation("bilinear"))
+            .add(Cropping2D::new([(0, 1), (1, 1)]))
+            .add(Conv2DTranspose::new(4, 3).strides(2).padding("same"))
+    };
+    let mut model = chain()
+        .add(AdaptiveMaxPooling2D::new([4, 3]))
+        .add(AdaptiveAveragePooling2D::new(2))
+        .add(GlobalAveragePooling2D::new())
+        .add(Dense::new(3).activation("softmax"));
+    model.compile("adam", "sparse_categorical_crossentropy", ["accuracy"])?;
+    writer.write("layers_images", model, &input(&[6, 6, 2], 22)?, &labels(3)?)?;
+
+    // Frozen: its moving statistics stay where they are.
+    let mut model = Sequential::new()
+        .seed(22)
+        .input([6, 6, 2])
+        .add(chain().name("base").into_model().into_submodel().trainable(false))
+        .add(GlobalMaxPooling2D::new())
+        .add(Dense::new(3).activation("softmax"));
+    model.compile("adam", "sparse_categorical_crossentropy", ["accuracy"])?;
+    writer.write("layers_images_frozen", model, &input(&[6, 6, 2], 23)?, &labels(3)?)
+}
+
+/// Layers over volumes.
+fn volume_layers(writer: &Writer) -> Result<()> {
+    let mut model = Sequential::new()
+        .seed(23)
+        .input([4, 3, 4, 2])
+        .add(ZeroPadding3D::new([(1, 0), (0, 1), (0, 0)]))
+        .add(Conv3D::new(3, 2).activation("tanh"))
+        .add(MaxPooling3D::new([2, 1, 1]).strides(1))
+        .add(BatchNormalization::new())
+        .add(UpSampling3D::new([1, 2, 1]))
+        .add(Cropping3D::new([(1, 0), (1, 1), (0, 0)]))
+        .add(Conv3DTranspose::new(2, 2).strides([1, 2, 1]))
+        .add(AveragePooling3D::new(2).padding("same"))
+        .add(AdaptiveMaxPooling3D::new([1, 3, 2]))
+        .add(AdaptiveAveragePooling3D::new([1, 2, 2]))
+        .add(GlobalMaxPooling3D::new().keepdims(true))
+        .add(GlobalAveragePooling3D::new())
+        .add(Dense::new(3).activation("softmax"));
+    model.compile("adam", "sparse_categorical_crossentropy", ["accuracy"])?;
+    writer.write("layers_volumes", model, &input(&[4, 3, 4, 2], 24)?, &labels(3)?)
+}
+
+/// Layers of several inputs, with a layer that is called twice.
+fn merge_layers(writer: &Writer) -> Result<()> {
+    let x = Input::new([4]).name("x").tensor();
+    let shared = Dense::new(4).activation("tanh").name("shared").shared();
+    let norm = BatchNormalization::new().momentum(0.7).shared();
+    let (a, b) = (norm.on(&shared.on(&x)), Dense::new(4).on(&x));
+    let c = norm.on(&shared.on(&b));
+    let merged = [
+        Add::new().on([&a, &b, &c]),
+        Subtract::new().on([&a, &b]),
+        Multiply::new().on([&a, &c]),
+        Average::new().on([&a, &b]),
+        Maximum::new().on([&b, &c]),
+        Minimum::new().on([&a, &b]),
+        Dot::new(1).normalize(true).on([&a, &b]),
+    ];
+    let all = Concatenate::new().on(&merged[..]);
+    let y = Dense::new(3).activation("softmax").name("y").on(&all);
+    let mut model = Model::functional([&x], [&y])?;
+    model.compile("adam", "sparse_categorical_crossentropy", ["accuracy"])?;
+    writer.write_model("layers_merged", model, &input(&[4], 25)?, &labels(3)?)
+}
+
+/// Layers that draw random numbers while training.
+fn random_layers(writer: &Writer) -> Result<()> {
+    let mut model = Sequential::new()
+        .seed(24)
+        .input([4, 2])
+        .add(SpatialDropout1D::new(0.2).seed(3))
+        .add(AlphaDropout::new(0.2).noise_shape([None, Some(1), None]))
+        .add(GaussianDropout::new(0.2))
+        .add(GaussianNoise::new(0.2))
+        .add(Reshape::new([2, 2, 2]))
+        .add(SpatialDropout2D::new(0.2))
+        .add(Reshape::new([1, 2, 2, 2]))
+        .add(SpatialDropout3D::new(0.2).data_format("channels_first"))
+        .add(Flatten::new().data_format("channels_first"))
+        .add(Dense::new(3).activation("softmax"));
+    model.compile("adam", "sparse_categorical_crossentropy", ["accuracy"])?;
+    writer.write("layers_random", model, &input(&[4, 2], 26)?, &labels(3)?)
 }
 
 /// Every activation, initializer, regularizer and constraint.

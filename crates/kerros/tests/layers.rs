@@ -3,12 +3,24 @@
 use std::sync::Arc;
 
 use kerros::layers::{
-    Activation, Dense, Dropout, ELU, Flatten, Identity, InputLayer, Layer, LeakyReLU,
-    Normalization, PReLU, REGISTRY, ReLU, Rescaling, Reshape, Softmax,
+    Activation, ActivityRegularization, AdaptiveAveragePooling1D, AdaptiveAveragePooling2D,
+    AdaptiveAveragePooling3D, AdaptiveMaxPooling1D, AdaptiveMaxPooling2D, AdaptiveMaxPooling3D,
+    Add, AlphaDropout, Average, AveragePooling1D, AveragePooling2D, AveragePooling3D,
+    BatchNormalization, Concatenate, Conv1D, Conv1DTranspose, Conv2D, Conv2DTranspose, Conv3D,
+    Conv3DTranspose, Cropping1D, Cropping2D, Cropping3D, Dense, DepthwiseConv1D, DepthwiseConv2D,
+    Dot, Dropout, ELU, Flatten, GaussianDropout, GaussianNoise, GlobalAveragePooling1D,
+    GlobalAveragePooling2D, GlobalAveragePooling3D, GlobalMaxPooling1D, GlobalMaxPooling2D,
+    GlobalMaxPooling3D, GroupNormalization, Identity, InputLayer, Layer, LayerNormalization,
+    LeakyReLU, Masking, MaxPooling1D, MaxPooling2D, MaxPooling3D, Maximum, Minimum, Multiply,
+    Normalization, PReLU, Permute, REGISTRY, RMSNormalization, ReLU, RepeatVector, Rescaling,
+    Reshape, SeparableConv1D, SeparableConv2D, Softmax, SpatialDropout1D, SpatialDropout2D,
+    SpatialDropout3D, SpectralNormalization, Subtract, UnitNormalization, UpSampling1D,
+    UpSampling2D, UpSampling3D, ZeroPadding1D, ZeroPadding2D, ZeroPadding3D,
 };
 use kerros::model::{Input, IntoLayer};
-use kerros::plan::Reference;
+use kerros::plan::{Device, Reference};
 use kerros::{Fit, Model, Result, Sequential, Tensor, Verbose};
+use kerros_cpu::{Cpu, CpuOptions};
 
 /// One of every layer, with settings other than the defaults where there are any.
 fn all() -> Vec<Arc<dyn Layer>> {
@@ -30,9 +42,110 @@ fn all() -> Vec<Arc<dyn Layer>> {
         Arc::new(ELU::new().alpha(0.7).name("e")),
         Arc::new(PReLU::new().alpha_initializer("ones").shared_axes([1]).name("p")),
         Arc::new(Softmax::new().axis(1).name("s")),
+        Arc::new(
+            Conv1D::new(4, 3)
+                .padding("causal")
+                .dilation_rate(2)
+                .groups(2)
+                .activation("relu")
+                .kernel_regularizer("l2")
+                .bias_constraint("non_neg")
+                .name("c1"),
+        ),
+        Arc::new(
+            Conv2D::new(4, [3, 2])
+                .strides([2, 1])
+                .padding("same")
+                .data_format("channels_first")
+                .use_bias(false)
+                .kernel_initializer("he_normal")
+                .activity_regularizer("l1")
+                .name("c2"),
+        ),
+        Arc::new(Conv3D::new(2, [1, 2, 3]).strides(2).bias_initializer("ones").name("c3")),
+        Arc::new(Conv1DTranspose::new(4, 3).strides(2).output_padding(1).name("t1")),
+        Arc::new(Conv2DTranspose::new(4, 3).padding("same").dilation_rate([2, 1]).name("t2")),
+        Arc::new(
+            Conv3DTranspose::new(4, 3).data_format("channels_first").activation("elu").name("t3"),
+        ),
+        Arc::new(DepthwiseConv1D::new(3).depth_multiplier(2).strides(2).name("dw1")),
+        Arc::new(DepthwiseConv2D::new(3).depthwise_regularizer("l1").padding("same").name("dw2")),
+        Arc::new(SeparableConv1D::new(4, 3).pointwise_initializer("ones").name("s1")),
+        Arc::new(
+            SeparableConv2D::new(4, 3)
+                .depth_multiplier(2)
+                .depthwise_constraint("max_norm")
+                .pointwise_regularizer("l2")
+                .name("s2"),
+        ),
+        Arc::new(MaxPooling1D::new(3).strides(1).padding("same").name("m1")),
+        Arc::new(MaxPooling2D::new([2, 3]).data_format("channels_first").name("m2")),
+        Arc::new(MaxPooling3D::new(3).strides([1, 2, 3]).name("m3")),
+        Arc::new(AveragePooling1D::new(3).strides(1).padding("same").name("a1")),
+        Arc::new(AveragePooling2D::new([2, 3]).data_format("channels_first").name("a2")),
+        Arc::new(AveragePooling3D::new(3).strides([1, 2, 3]).name("a3")),
+        Arc::new(GlobalMaxPooling1D::new().keepdims(true).name("gm1")),
+        Arc::new(GlobalMaxPooling2D::new().data_format("channels_first").name("gm2")),
+        Arc::new(GlobalMaxPooling3D::new().keepdims(true).name("gm3")),
+        Arc::new(GlobalAveragePooling1D::new().keepdims(true).name("ga1")),
+        Arc::new(GlobalAveragePooling2D::new().data_format("channels_first").name("ga2")),
+        Arc::new(GlobalAveragePooling3D::new().keepdims(true).name("ga3")),
+        Arc::new(AdaptiveMaxPooling1D::new(3).name("am1")),
+        Arc::new(AdaptiveMaxPooling2D::new([2, 3]).data_format("channels_first").name("am2")),
+        Arc::new(AdaptiveMaxPooling3D::new(3).name("am3")),
+        Arc::new(AdaptiveAveragePooling1D::new(3).name("aa1")),
+        Arc::new(AdaptiveAveragePooling2D::new([2, 3]).data_format("channels_first").name("aa2")),
+        Arc::new(AdaptiveAveragePooling3D::new(3).name("aa3")),
         Arc::new(Dropout::new(0.3).seed(7).noise_shape([None, Some(1)]).name("o")),
-        Arc::new(Flatten::new().name("f")),
+        Arc::new(SpatialDropout1D::new(0.3).seed(7).name("o1")),
+        Arc::new(SpatialDropout2D::new(0.3).data_format("channels_first").name("o2")),
+        Arc::new(SpatialDropout3D::new(0.3).data_format("channels_first").seed(7).name("o3")),
+        Arc::new(AlphaDropout::new(0.3).seed(7).noise_shape([None, Some(1)]).name("ao")),
+        Arc::new(GaussianDropout::new(0.3).seed(7).name("go")),
+        Arc::new(GaussianNoise::new(0.3).seed(7).name("gn")),
+        Arc::new(ActivityRegularization::new().l1(0.1).l2(0.2).name("ar")),
+        Arc::new(Flatten::new().data_format("channels_first").name("f")),
         Arc::new(Reshape::new([2, -1]).name("h")),
+        Arc::new(Permute::new([2, 1]).name("pe")),
+        Arc::new(RepeatVector::new(3).name("rv")),
+        Arc::new(Cropping1D::new((1, 2)).name("cr1")),
+        Arc::new(Cropping2D::new([(1, 2), (0, 1)]).data_format("channels_first").name("cr2")),
+        Arc::new(Cropping3D::new([1, 2, 3]).data_format("channels_first").name("cr3")),
+        Arc::new(ZeroPadding1D::new((1, 2)).data_format("channels_first").name("z1")),
+        Arc::new(ZeroPadding2D::new([(1, 2), (0, 1)]).name("z2")),
+        Arc::new(ZeroPadding3D::new(2).data_format("channels_first").name("z3")),
+        Arc::new(UpSampling1D::new(3).name("u1")),
+        Arc::new(
+            UpSampling2D::new([1, 3])
+                .interpolation("bicubic")
+                .data_format("channels_first")
+                .name("u2"),
+        ),
+        Arc::new(UpSampling3D::new([1, 2, 3]).data_format("channels_first").name("u3")),
+        Arc::new(Add::new().name("add")),
+        Arc::new(Subtract::new().name("sub")),
+        Arc::new(Multiply::new().name("mul")),
+        Arc::new(Average::new().activity_regularizer("l2").name("avg")),
+        Arc::new(Maximum::new().name("max")),
+        Arc::new(Minimum::new().name("min")),
+        Arc::new(Concatenate::new().axis(1).name("cat")),
+        Arc::new(Dot::new((1, 2)).normalize(true).name("dot")),
+        Arc::new(
+            BatchNormalization::new()
+                .axis(1)
+                .momentum(0.9)
+                .epsilon(1e-5)
+                .center(false)
+                .gamma_regularizer("l2")
+                .moving_mean_initializer("ones")
+                .name("bn"),
+        ),
+        Arc::new(LayerNormalization::new().axis([1, 2]).scale(false).rms_scaling(true).name("ln")),
+        Arc::new(RMSNormalization::new().axis([-1, -2]).epsilon(1e-3).name("rn")),
+        Arc::new(GroupNormalization::new().groups(-1).axis(1).beta_constraint("non_neg").name("g")),
+        Arc::new(UnitNormalization::new().axis([1, 2]).name("un")),
+        Arc::new(SpectralNormalization::new(Dense::new(3)).power_iterations(2).name("sn")),
+        Arc::new(Masking::new().mask_value(0.5).name("ma")),
         Arc::new(Rescaling::new(0.5).offset([1.0, 2.0]).name("c")),
         Arc::new(Normalization::new().axes([1, 2]).invert(true).name("n")),
         Arc::new(Identity::new().name("i")),
@@ -181,5 +294,46 @@ fn devices_agree_bit_for_bit() -> Result<()> {
         Ok((history, model.get_weights()?, model.optimizer_states()?, model.predict(&x)?))
     };
     assert_eq!(run(true)?, run(false)?);
+    Ok(())
+}
+
+/// Convolution, pooling and normalization: the reference and every way to use the host train to
+/// the same bits.
+#[test]
+fn devices_agree_on_image_models_bit_for_bit() -> Result<()> {
+    let x: Vec<f32> = (0..9 * 72).map(|at| ((at * 37 % 101) as f32 - 50.0) * 0.03).collect();
+    let x = Tensor::new([9, 6, 6, 2], x)?;
+    let y = Tensor::new([9], (0..9).map(|row| row * 7 % 3).collect::<Vec<i32>>())?;
+    let run = |device: Arc<dyn Device>| -> Result<_> {
+        let mut model = Sequential::new()
+            .input([6, 6, 2])
+            .seed(4)
+            .device(device)
+            .add(Conv2D::new(4, 3).padding("same").activation("relu"))
+            .add(BatchNormalization::new())
+            .add(MaxPooling2D::new(2).strides(1).padding("same"))
+            .add(SpatialDropout2D::new(0.2))
+            .add(DepthwiseConv2D::new(3).depth_multiplier(2).strides(2).padding("same"))
+            .add(GroupNormalization::new().groups(4))
+            .add(AveragePooling2D::new(2).padding("same"))
+            .add(SeparableConv2D::new(5, 2))
+            .add(LayerNormalization::new())
+            .add(Conv2DTranspose::new(3, 3).strides(2).padding("same"))
+            .add(UpSampling2D::new(2).interpolation("bicubic"))
+            .add(AdaptiveMaxPooling2D::new(3))
+            .add(GaussianNoise::new(0.1))
+            .add(GlobalAveragePooling2D::new())
+            .add(Dense::new(3).activation("softmax"));
+        model.compile("adam", "sparse_categorical_crossentropy", ["accuracy"])?;
+        let fit = Fit::epochs(2).batch_size(4).verbose(Verbose::Silent).validation((&x, &y));
+        let history = model.fit((&x, &y), fit)?;
+        Ok((history, model.get_weights()?, model.predict(&x)?))
+    };
+    let expected = run(Arc::new(Reference))?;
+    for (threads, isa) in [(1, Some("scalar")), (2, Some("scalar")), (3, None)] {
+        let isa = isa.map(String::from);
+        let options = CpuOptions { threads: Some(threads), isa, always_parallel: true };
+        assert!(run(Arc::new(Cpu::with(&options)?))? == expected, "{options:?}");
+    }
     Ok(())
 }

@@ -5,7 +5,8 @@
 //! bit for bit; predictions to 1e-6 (a few dozen roundings of numbers up to 1, relative to the
 //! largest beyond 1); what two epochs of training make of it to 1e-5 relative, plus an absolute
 //! share of 1e-5 of an array's largest number, because elements near zero carry the rounding
-//! of the sums they come from.
+//! of the sums they come from. Where all elements are such (the derivative of a bias before a
+//! BatchNormalization is 0, but for the rounding of terms around 0.01), 1e-9 is that rounding.
 
 mod keras;
 
@@ -21,12 +22,6 @@ use kerros::schedules::ExponentialDecay;
 use kerros::trainer::Evaluate;
 use kerros::{ErrorKind, Fit, Load, Model, Sequential, Tensor, Verbose, load_model};
 use serde_json::{Value, json};
-
-/// Files with layers that Kerros does not have, and what the message must name.
-const UNSUPPORTED: &[(&str, &[&str])] = &[
-    ("advanced_activations", &["batch_normalization", "BatchNormalization"]),
-    ("functional_two_inputs", &["`join`", "Concatenate"]),
-];
 
 fn models() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../../fixtures/models")
@@ -48,7 +43,8 @@ fn difference(what: &str, found: &[f64], expected: &[f64], relative: f64) -> Opt
     }
     let largest = expected.iter().fold(0.0f64, |largest, e| largest.max(e.abs()));
     let is_off = |(f, e): (&f64, &f64)| {
-        let is_close = (f - e).abs() <= relative * (e.abs() + largest);
+        let floor = if relative > 0.0 { 1e-9 } else { 0.0 };
+        let is_close = (f - e).abs() <= relative * (e.abs() + largest) + floor;
         !(is_close || f == e)
     };
     let at = found.iter().zip(expected).position(is_off)?;
@@ -171,9 +167,6 @@ fn files_by_keras_load_and_train_on() {
     let mut report = String::new();
     let mut checked = 0;
     for name in names() {
-        if UNSUPPORTED.iter().any(|(unsupported, _)| *unsupported == name) {
-            continue;
-        }
         checked += 1;
         let side = fixture(&format!("models/{name}.json"));
         let mut model = load_model(models().join(format!("{name}.keras"))).unwrap();
@@ -181,18 +174,8 @@ fn files_by_keras_load_and_train_on() {
             report += &format!("{name}: {problem}\n");
         }
     }
-    assert_eq!(checked + UNSUPPORTED.len(), 14);
+    assert_eq!(checked, 14);
     assert!(report.is_empty(), "\n{report}");
-}
-
-#[test]
-fn files_with_unknown_parts_say_which() {
-    for (name, told) in UNSUPPORTED {
-        let error = load_model(models().join(format!("{name}.keras"))).unwrap_err();
-        for part in *told {
-            assert!(error.to_string().contains(part), "{part}: {error}");
-        }
-    }
 }
 
 /// The format of Keras 2, as Keras 3 writes it.
@@ -219,9 +202,6 @@ fn filled(tree: &WeightTree) -> Vec<(&str, &Group)> {
 #[test]
 fn a_loaded_file_is_written_as_keras_wrote_it() {
     for name in names() {
-        if UNSUPPORTED.iter().any(|(unsupported, _)| *unsupported == name) {
-            continue;
-        }
         let original = Archive::read(models().join(format!("{name}.keras"))).unwrap();
         let written = load_model(models().join(format!("{name}.keras"))).unwrap().to_archive();
         let written = written.unwrap();

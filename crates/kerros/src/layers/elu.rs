@@ -48,8 +48,11 @@ impl Described for ELU {
     }
 
     fn config(&self) -> Config {
-        let mut config = self.options.config();
+        // Keras puts it before what every layer has, for once.
+        let mut config = Config::new();
+        config.insert("name".into(), json!(self.options.name));
         config.insert("alpha".into(), json!(self.alpha));
+        config.extend(self.options.config().into_iter().filter(|(key, _)| key != "name"));
         config
     }
 }

@@ -14,38 +14,112 @@ use crate::object::{Described, Entry, Registry, family};
 use crate::regularizers::Regularizer;
 
 mod activation;
+mod activity_regularization;
+mod axes;
 pub mod call;
+mod conv;
 mod dense;
-mod dropout;
 mod elu;
 mod flatten;
 mod identity;
 mod input_layer;
 mod leaky_relu;
+mod masking;
+mod merge;
+mod noise;
+mod norm;
 mod normalization;
 pub mod options;
+mod pooling;
 mod prelu;
 mod relu;
 mod rescaling;
 mod reshape;
+mod reshaping;
 mod softmax;
+mod spatial;
+mod trained;
 
 pub use activation::Activation;
+pub use activity_regularization::ActivityRegularization;
+pub use axes::Axes;
 pub use call::Call;
+pub use conv::conv1d::Conv1D;
+pub use conv::conv1d_transpose::Conv1DTranspose;
+pub use conv::conv2d::Conv2D;
+pub use conv::conv2d_transpose::Conv2DTranspose;
+pub use conv::conv3d::Conv3D;
+pub use conv::conv3d_transpose::Conv3DTranspose;
+pub use conv::depthwise_conv1d::DepthwiseConv1D;
+pub use conv::depthwise_conv2d::DepthwiseConv2D;
+pub use conv::separable_conv1d::SeparableConv1D;
+pub use conv::separable_conv2d::SeparableConv2D;
 pub use dense::Dense;
-pub use dropout::Dropout;
 pub use elu::ELU;
 pub use flatten::Flatten;
 pub use identity::Identity;
 pub use input_layer::InputLayer;
 pub use leaky_relu::LeakyReLU;
+pub use masking::Masking;
+pub use merge::add::Add;
+pub use merge::average::Average;
+pub use merge::concatenate::Concatenate;
+pub use merge::dot::{Dot, DotAxes};
+pub use merge::maximum::Maximum;
+pub use merge::minimum::Minimum;
+pub use merge::multiply::Multiply;
+pub use merge::subtract::Subtract;
+pub use noise::alpha_dropout::AlphaDropout;
+pub use noise::dropout::Dropout;
+pub use noise::gaussian_dropout::GaussianDropout;
+pub use noise::gaussian_noise::GaussianNoise;
+pub use noise::spatial_dropout1d::SpatialDropout1D;
+pub use noise::spatial_dropout2d::SpatialDropout2D;
+pub use noise::spatial_dropout3d::SpatialDropout3D;
+pub use norm::batch_normalization::BatchNormalization;
+pub use norm::group_normalization::GroupNormalization;
+pub use norm::layer_normalization::LayerNormalization;
+pub use norm::rms_normalization::RMSNormalization;
+pub use norm::spectral_normalization::SpectralNormalization;
+pub use norm::unit_normalization::UnitNormalization;
 pub use normalization::Normalization;
 pub use options::Options;
+pub use pooling::adaptive_average_pooling1d::AdaptiveAveragePooling1D;
+pub use pooling::adaptive_average_pooling2d::AdaptiveAveragePooling2D;
+pub use pooling::adaptive_average_pooling3d::AdaptiveAveragePooling3D;
+pub use pooling::adaptive_max_pooling1d::AdaptiveMaxPooling1D;
+pub use pooling::adaptive_max_pooling2d::AdaptiveMaxPooling2D;
+pub use pooling::adaptive_max_pooling3d::AdaptiveMaxPooling3D;
+pub use pooling::average_pooling1d::AveragePooling1D;
+pub use pooling::average_pooling2d::AveragePooling2D;
+pub use pooling::average_pooling3d::AveragePooling3D;
+pub use pooling::global_average_pooling1d::GlobalAveragePooling1D;
+pub use pooling::global_average_pooling2d::GlobalAveragePooling2D;
+pub use pooling::global_average_pooling3d::GlobalAveragePooling3D;
+pub use pooling::global_max_pooling1d::GlobalMaxPooling1D;
+pub use pooling::global_max_pooling2d::GlobalMaxPooling2D;
+pub use pooling::global_max_pooling3d::GlobalMaxPooling3D;
+pub use pooling::max_pooling1d::MaxPooling1D;
+pub use pooling::max_pooling2d::MaxPooling2D;
+pub use pooling::max_pooling3d::MaxPooling3D;
 pub use prelu::PReLU;
 pub use relu::ReLU;
 pub use rescaling::{Numbers, Rescaling};
 pub use reshape::Reshape;
+pub use reshaping::cropping1d::Cropping1D;
+pub use reshaping::cropping2d::Cropping2D;
+pub use reshaping::cropping3d::Cropping3D;
+pub use reshaping::permute::Permute;
+pub use reshaping::repeat_vector::RepeatVector;
+pub use reshaping::resize::Interpolation;
+pub use reshaping::up_sampling1d::UpSampling1D;
+pub use reshaping::up_sampling2d::UpSampling2D;
+pub use reshaping::up_sampling3d::UpSampling3D;
+pub use reshaping::zero_padding1d::ZeroPadding1D;
+pub use reshaping::zero_padding2d::ZeroPadding2D;
+pub use reshaping::zero_padding3d::ZeroPadding3D;
 pub use softmax::Softmax;
+pub use spatial::{DataFormat, Edges, Lengths, Padding};
 
 /// How a weight starts.
 #[derive(Clone, Debug)]
@@ -65,6 +139,8 @@ pub struct Weight {
     /// The part of the layer that has it, as files name parts: `"forward_layer/cell"`; empty
     /// for the layer itself.
     pub part: Cow<'static, str>,
+    /// Another part in whose group files hold it once more; empty for none.
+    pub twin: Cow<'static, str>,
     /// Its shape.
     pub shape: Shape,
     /// How it starts.
@@ -89,6 +165,7 @@ impl Weight {
         Weight {
             name: name.into(),
             part: "".into(),
+            twin: "".into(),
             shape: shape.into(),
             start: Start::Initializer(initializer),
             regularizer: None,
@@ -103,6 +180,7 @@ impl Weight {
         Weight {
             name: name.into(),
             part: "".into(),
+            twin: "".into(),
             shape: value.shape().clone(),
             start: Start::Value(value),
             regularizer: None,
@@ -115,6 +193,9 @@ impl Weight {
     /// The same weight as one of a part: `part` as files name the part (`"cell"`), `name` as
     /// paths do (`"lstm_cell"`).
     pub fn within(mut self, part: &str, name: &str) -> Self {
+        if !self.twin.is_empty() {
+            self.twin = format!("{part}/{}", self.twin).into();
+        }
         self.part = match self.part.is_empty() {
             true => part.to_string().into(),
             false => format!("{part}/{}", self.part).into(),
@@ -279,9 +360,70 @@ static ENTRIES: &[Entry<dyn Layer>] = &[
     elu::ENTRY,
     prelu::ENTRY,
     softmax::ENTRY,
-    dropout::ENTRY,
+    conv::conv1d::ENTRY,
+    conv::conv2d::ENTRY,
+    conv::conv3d::ENTRY,
+    conv::conv1d_transpose::ENTRY,
+    conv::conv2d_transpose::ENTRY,
+    conv::conv3d_transpose::ENTRY,
+    conv::depthwise_conv1d::ENTRY,
+    conv::depthwise_conv2d::ENTRY,
+    conv::separable_conv1d::ENTRY,
+    conv::separable_conv2d::ENTRY,
+    pooling::max_pooling1d::ENTRY,
+    pooling::max_pooling2d::ENTRY,
+    pooling::max_pooling3d::ENTRY,
+    pooling::average_pooling1d::ENTRY,
+    pooling::average_pooling2d::ENTRY,
+    pooling::average_pooling3d::ENTRY,
+    pooling::global_max_pooling1d::ENTRY,
+    pooling::global_max_pooling2d::ENTRY,
+    pooling::global_max_pooling3d::ENTRY,
+    pooling::global_average_pooling1d::ENTRY,
+    pooling::global_average_pooling2d::ENTRY,
+    pooling::global_average_pooling3d::ENTRY,
+    pooling::adaptive_max_pooling1d::ENTRY,
+    pooling::adaptive_max_pooling2d::ENTRY,
+    pooling::adaptive_max_pooling3d::ENTRY,
+    pooling::adaptive_average_pooling1d::ENTRY,
+    pooling::adaptive_average_pooling2d::ENTRY,
+    pooling::adaptive_average_pooling3d::ENTRY,
+    noise::dropout::ENTRY,
+    noise::spatial_dropout1d::ENTRY,
+    noise::spatial_dropout2d::ENTRY,
+    noise::spatial_dropout3d::ENTRY,
+    noise::alpha_dropout::ENTRY,
+    noise::gaussian_dropout::ENTRY,
+    noise::gaussian_noise::ENTRY,
+    activity_regularization::ENTRY,
     flatten::ENTRY,
     reshape::ENTRY,
+    reshaping::permute::ENTRY,
+    reshaping::repeat_vector::ENTRY,
+    reshaping::cropping1d::ENTRY,
+    reshaping::cropping2d::ENTRY,
+    reshaping::cropping3d::ENTRY,
+    reshaping::zero_padding1d::ENTRY,
+    reshaping::zero_padding2d::ENTRY,
+    reshaping::zero_padding3d::ENTRY,
+    reshaping::up_sampling1d::ENTRY,
+    reshaping::up_sampling2d::ENTRY,
+    reshaping::up_sampling3d::ENTRY,
+    merge::add::ENTRY,
+    merge::subtract::ENTRY,
+    merge::multiply::ENTRY,
+    merge::average::ENTRY,
+    merge::maximum::ENTRY,
+    merge::minimum::ENTRY,
+    merge::concatenate::ENTRY,
+    merge::dot::ENTRY,
+    norm::batch_normalization::ENTRY,
+    norm::layer_normalization::ENTRY,
+    norm::rms_normalization::ENTRY,
+    norm::group_normalization::ENTRY,
+    norm::unit_normalization::ENTRY,
+    norm::spectral_normalization::ENTRY,
+    masking::ENTRY,
     rescaling::ENTRY,
     normalization::ENTRY,
     identity::ENTRY,

@@ -1,14 +1,21 @@
 use std::sync::Arc;
 
-use kerros_core::{Error, ErrorKind, Result};
+use kerros_core::{DType, Error, ErrorKind, Result};
 use kerros_graph::Node;
 use serde_json::{Value, json};
 
 use super::options::layer_methods;
 use super::{Call, Layer, Options};
+use crate::activations::axes::along;
 use crate::object::{Config, ConfigReader, Described, Entry};
 
+/// What takes the place of elements that are masked, whose exponential is 0.
+const MASKED: f32 = -1e9;
+
 /// `e^x / sum(e^x)` along an axis: numbers that are positive and add up to 1.
+///
+/// Elements that a mask excludes give 0 and take no part in the sum. The mask is the argument
+/// `mask`, or that of the input, and must broadcast to the input.
 ///
 /// # Shape
 /// `x: [batch, ..] -> [batch, ..]`
@@ -78,33 +85,21 @@ impl Layer for Softmax {
         true
     }
 
-    fn call<'g>(&self, inputs: &[Node<'g>], _call: &Call<'_, 'g>) -> Result<Vec<Node<'g>>> {
+    fn call<'g>(&self, inputs: &[Node<'g>], call: &Call<'_, 'g>) -> Result<Vec<Node<'g>>> {
         let x = inputs[0];
-        let shape = x.shape();
-        let mut axes: Vec<usize> =
-            self.axes.iter().map(|&axis| shape.axis(axis)).collect::<Result<_>>()?;
-        axes.sort_unstable();
-        axes.dedup();
-        // The axes go to the end, become one, and go back.
-        let others = (0..shape.ndim()).filter(|axis| !axes.contains(axis));
-        let order: Vec<usize> = others.chain(axes.iter().copied()).collect();
-        let moved = match order.iter().copied().eq(0..shape.ndim()) {
-            true => x,
-            false => x.transpose(&order),
+        let Some(mask) = call.masks.first().copied().flatten() else {
+            return Ok(vec![along(x, &self.axes, Node::softmax)]);
         };
-        let moved_shape = moved.shape();
-        let split = shape.ndim() - axes.len();
-        let mut flat = moved_shape[..split].to_vec();
-        flat.push(moved_shape[split..].iter().product());
-        let y = moved.reshape(flat).softmax().reshape(moved_shape);
-        let mut back = vec![0; order.len()];
-        for (at, &axis) in order.iter().enumerate() {
-            back[axis] = at;
+        if mask.shape().broadcast(&x.shape()) != Some(x.shape()) {
+            return Err(Error::new(
+                ErrorKind::Shape,
+                format!("a mask of shape {} for an input of shape {}", mask.shape(), x.shape()),
+            )
+            .expected("a mask that broadcasts to the input"));
         }
-        Ok(match order == back && order.iter().copied().eq(0..order.len()) {
-            true => vec![y],
-            false => vec![y.transpose(&back)],
-        })
+        let mask = if mask.dtype() == DType::Bool { mask } else { mask.greater(0.5) };
+        let y = along(mask.select(x, MASKED), &self.axes, Node::softmax);
+        Ok(vec![mask.select(y, 0.0)])
     }
 }
 

@@ -76,7 +76,12 @@ impl Network {
         let mut forward = Forward::nothing();
         for call in &self.calls {
             let own = &self.layers[call.layer].weights;
-            let own: Vec<Node<'g>> = own.iter().map(|&place| weights[place]).collect();
+            // A layer that is called again sees what its earlier call made of its weights.
+            let latest = |&place: &usize| {
+                let update = forward.updates.iter().rev().find(|(updated, _)| *updated == place);
+                update.map_or(weights[place], |(_, node)| *node)
+            };
+            let own: Vec<Node<'g>> = own.iter().map(latest).collect();
             let results = self.apply(call, &values, &own, run, &mut forward)?;
             values.push(results);
         }

@@ -9,8 +9,37 @@ use crate::object::{Config, Described};
 use crate::trainer::Compiled;
 
 /// Layers that Keras has ready as soon as they are made: their configs have no `build_config`.
-const BUILT_WHEN_MADE: [&str; 8] =
-    ["Activation", "Dropout", "ELU", "Identity", "LeakyReLU", "ReLU", "Reshape", "Softmax"];
+const BUILT_WHEN_MADE: &[&str] = &[
+    "Activation",
+    "ActivityRegularization",
+    "AlphaDropout",
+    "AveragePooling1D",
+    "AveragePooling2D",
+    "AveragePooling3D",
+    "Dropout",
+    "ELU",
+    "GaussianDropout",
+    "GaussianNoise",
+    "GlobalAveragePooling1D",
+    "GlobalAveragePooling2D",
+    "GlobalAveragePooling3D",
+    "GlobalMaxPooling1D",
+    "GlobalMaxPooling2D",
+    "GlobalMaxPooling3D",
+    "Identity",
+    "LeakyReLU",
+    "Masking",
+    "MaxPooling1D",
+    "MaxPooling2D",
+    "MaxPooling3D",
+    "ReLU",
+    "Reshape",
+    "Softmax",
+    "SpatialDropout1D",
+    "SpatialDropout2D",
+    "SpatialDropout3D",
+    "UnitNormalization",
+];
 
 /// The model as Keras serializes it.
 ///
@@ -87,7 +116,7 @@ fn layer(network: &Network, at: usize, entry: &LayerEntry, warnings: &mut Vec<St
     let mut config = entry.layer.config();
     // What the model made of the options: a name of its own, frozen or not.
     config.insert("name".into(), json!(&*entry.name));
-    if !entry.layer.is_operation() {
+    if config.contains_key("trainable") {
         config.insert("trainable".into(), json!(entry.trainable));
     }
     if let Some(activation) = activation_layers::write(&mut config) {

@@ -44,6 +44,12 @@ fn vars(layer: &str, part: &str) -> String {
     if part.is_empty() { format!("{layer}/vars") } else { format!("{layer}/{part}/vars") }
 }
 
+/// The parts of its layer in whose groups a weight is.
+fn parts(weight: &Weight) -> impl Iterator<Item = &str> {
+    let twin = Some(&*weight.twin).filter(|twin| !twin.is_empty());
+    std::iter::once(&*weight.part).chain(twin)
+}
+
 /// All weights, and the optimizer's state when the model is compiled.
 pub(super) fn write(model: &mut Model) -> Result<WeightTree> {
     let values = model.get_weights()?;
@@ -62,12 +68,14 @@ pub(super) fn write(model: &mut Model) -> Result<WeightTree> {
     }
     // In the order of places, which is that of files within each part.
     for (entry, value) in network.weights.iter().zip(values) {
-        let group = tree.group_mut(&vars(&groups[entry.layer], &entry.weight.part));
-        if !entry.weight.part.is_empty() {
-            let mut parts = entry.weight.name.rsplit('/').skip(1);
-            group.set_text("name", parts.next().unwrap_or_default());
+        for part in parts(&entry.weight) {
+            let group = tree.group_mut(&vars(&groups[entry.layer], part));
+            if !part.is_empty() {
+                let mut names = entry.weight.name.rsplit('/').skip(1);
+                group.set_text("name", names.next().unwrap_or_default());
+            }
+            group.push(value.clone());
         }
-        group.push(value);
     }
     if let (Some(states), Some(compiled)) = (optimizer, &model.compiled) {
         let group = tree.group_mut(OPTIMIZER);
@@ -90,10 +98,15 @@ pub(super) fn read(network: &Network, tree: &WeightTree) -> Result<Vec<Tensor>> 
         wanted.push((vars(group, ""), layer, Vec::new()));
     }
     for (place, entry) in network.weights.iter().enumerate() {
-        let path = vars(&groups[entry.layer], &entry.weight.part);
-        match wanted.iter_mut().find(|(known, layer, _)| *layer == entry.layer && *known == path) {
-            Some((.., places)) => places.push(place),
-            None => wanted.push((path, entry.layer, vec![place])),
+        for part in parts(&entry.weight) {
+            let path = vars(&groups[entry.layer], part);
+            let is_group = |(known, layer, _): &&mut (String, usize, Vec<usize>)| {
+                *layer == entry.layer && *known == path
+            };
+            match wanted.iter_mut().find(is_group) {
+                Some((.., places)) => places.push(place),
+                None => wanted.push((path, entry.layer, vec![place])),
+            }
         }
     }
     let mut values: Vec<Option<Tensor>> = vec![None; network.weights.len()];

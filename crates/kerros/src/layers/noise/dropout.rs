@@ -1,11 +1,12 @@
 use std::sync::Arc;
 
-use kerros_core::{Error, ErrorKind, Result, Shape, Tensor};
+use kerros_core::Result;
 use kerros_graph::Node;
-use serde_json::{Value, json};
+use serde_json::json;
 
-use super::options::{layer_methods, maybe_f64, out_of_range};
-use super::{Call, Layer, Options};
+use super::{check_rate, drop, key, noise_shape, read_noise_shape, read_seed, required};
+use crate::layers::options::layer_methods;
+use crate::layers::{Call, Layer, Options};
 use crate::object::{Config, ConfigReader, Described, Entry};
 
 /// While training, sets a share `rate` of the elements to 0 and multiplies the others by
@@ -75,11 +76,7 @@ impl Layer for Dropout {
     }
 
     fn check(&self) -> Result<()> {
-        match (0.0..=1.0).contains(&self.rate) {
-            true => Ok(()),
-            false => Err(out_of_range("the dropout rate", self.rate, "a share in 0..=1")
-                .hint("write 0.2 to drop a fifth of the elements")),
-        }
+        check_rate(self.rate)
     }
 
     fn supports_masking(&self) -> bool {
@@ -88,40 +85,16 @@ impl Layer for Dropout {
 
     fn call<'g>(&self, inputs: &[Node<'g>], call: &Call<'_, 'g>) -> Result<Vec<Node<'g>>> {
         let x = inputs[0];
-        let rate = self.rate as f32;
-        let Some(key) = call.key.filter(|_| call.training && rate > 0.0) else {
+        let Some(key) = key(call, self.seed)?.filter(|_| self.rate > 0.0) else {
             return Ok(vec![x]);
         };
-        if rate == 1.0 {
-            return Ok(vec![x * 0.0]);
-        }
-        let key = match self.seed {
-            None => key,
-            Some(seed) => {
-                let words = Tensor::new([2], [seed as u32 as i32, (seed >> 32) as u32 as i32])?;
-                Node::concat(&[x.graph().literal(words), key.slice(0, 2, 4)], 0)
-            }
-        };
-        let Some(noise_shape) = &self.noise_shape else {
-            return Ok(vec![x.dropout(key, rate)]);
-        };
-        let shape = x.shape();
-        let dims: Vec<usize> =
-            noise_shape.iter().zip(shape.iter()).map(|(dim, &own)| dim.unwrap_or(own)).collect();
-        let noise = Shape::from(dims);
-        if noise_shape.len() != shape.ndim() || noise.broadcast(&shape).as_ref() != Some(&shape) {
-            return Err(Error::new(
-                ErrorKind::Shape,
-                format!("noise_shape {noise_shape:?} for inputs of shape {shape}"),
-            )
-            .expected("one entry per axis, batch axis included: None, 1 or the axis' length"));
-        }
-        let uniform = x.graph().random_bits(key, noise).unit_float();
-        Ok(vec![uniform.less(rate).select(0.0, x * (1.0 / (1.0 - rate)))])
+        let wanted = self.noise_shape.as_ref();
+        let noise = wanted.map(|wanted| noise_shape(&x.shape(), wanted)).transpose()?;
+        Ok(vec![drop(x, key, self.rate as f32, noise)])
     }
 }
 
-pub(super) const ENTRY: Entry<dyn Layer> = Entry {
+pub(in crate::layers) const ENTRY: Entry<dyn Layer> = Entry {
     class_name: "Dropout",
     names: &[],
     summary: "drops a random share of the elements while training",
@@ -130,21 +103,9 @@ pub(super) const ENTRY: Entry<dyn Layer> = Entry {
 
 fn from_config(reader: &mut ConfigReader<'_>) -> Result<Arc<dyn Layer>> {
     let options = Options::read(reader)?;
-    let Some(rate) = maybe_f64(reader, "rate") else {
-        return Err(Error::new(ErrorKind::Format, "`rate` is missing").expected("a number"));
-    };
-    let seed = reader.maybe_i64("seed").map(|seed| seed as u64);
-    let dim = |dim: &Value| match dim {
-        Value::Null => Some(None),
-        dim => dim.as_u64().map(|dim| Some(dim as usize)),
-    };
-    let noise_shape = reader.value("noise_shape").and_then(|value| {
-        let dims = value.as_array().and_then(|dims| dims.iter().map(dim).collect());
-        if dims.is_none() {
-            reader.refuse(format!("`noise_shape` is {value}, expected a list of lengths"));
-        }
-        dims
-    });
+    let rate = required(reader, "rate")?;
+    let seed = read_seed(reader);
+    let noise_shape = read_noise_shape(reader);
     let layer = Dropout { options, rate, seed, noise_shape };
     layer.check()?;
     Ok(Arc::new(layer))

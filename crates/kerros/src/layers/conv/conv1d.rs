@@ -1,0 +1,58 @@
+use super::plain::Plain;
+use crate::layers::{Lengths, Options};
+
+/// `y[i, f] = activation(sum over t, c of x[i + t, c] · kernel[t, c, f] + bias[f])`.
+///
+/// The layer for patterns in sequences, wherever they are: each result sees a few steps.
+///
+/// # Shape
+/// `x: [batch, steps, in] -> [batch, steps, filters]`, or with the channels first;
+/// `kernel: [taps, in / groups, filters]`, `bias: [filters]`. A mask ends here.
+///
+/// # Parameters
+/// - `filters`: how many channels come out, at least 1.
+/// - `kernel_size`: the length of the window; one number, or one per axis.
+/// - `strides`: how far the window moves from one result to the next; one number, or one per
+///   axis. Default: 1.
+/// - `padding`: `valid` (windows lie inside), `same` (as many results as positions, divided by
+///   the stride) or `causal` (windows end at their position). Default: `valid`.
+/// - `data_format`: where the channels are. Default: last.
+/// - `dilation_rate`: how far apart the window's entries are; above 1 only with strides of 1.
+///   Default: 1.
+/// - `groups`: the channels are cut into as many groups, each convolved for itself. Default: 1.
+/// - `activation`: what follows the sums. Default: `linear`, nothing.
+/// - `use_bias`: whether to add a bias. Default: `true`.
+/// - `kernel_initializer`: default `glorot_uniform`; `bias_initializer`: default `zeros`.
+/// - `kernel_regularizer`, `kernel_constraint` and their like: default none.
+///
+/// # Example
+/// ```
+/// use kerros::prelude::*;
+/// let layer = Conv1D::new(1, 2).kernel_initializer("ones");
+/// let mut model = Sequential::new().input([3, 1]).add(layer);
+/// let x = Tensor::new([1, 3, 1], [1.0f32, 2.0, 4.0])?;
+/// assert_eq!(model.predict(&x)?.as_slice::<f32>()?, [3.0, 6.0]);
+/// # Ok::<(), kerros::Error>(())
+/// ```
+#[derive(Clone, Debug)]
+pub struct Conv1D {
+    options: Options,
+    conv: Plain<1>,
+}
+
+super::convolution_layer!(Conv1D, Plain<1>, 1, "convolution over sequences");
+super::kernel_methods!(Conv1D);
+
+impl Conv1D {
+    /// A layer of this many filters, with windows of this size.
+    #[track_caller]
+    pub fn new(filters: usize, kernel_size: impl Into<Lengths<1>>) -> Self {
+        Conv1D { options: Options::here(), conv: Plain::new(filters, kernel_size.into()) }
+    }
+
+    /// Sets how many groups the channels are cut into.
+    pub fn groups(mut self, groups: usize) -> Self {
+        self.conv.groups = groups;
+        self
+    }
+}

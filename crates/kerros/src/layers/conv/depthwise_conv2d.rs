@@ -1,0 +1,56 @@
+use super::depthwise::Depthwise;
+use crate::layers::{Lengths, Options};
+
+/// `y[i, j, c · multiplier + m] = activation(sum over a, b of x[i + a, j + b, c] · kernel[a, b,
+/// c, m] + bias)`: each channel is convolved for itself.
+///
+/// # Shape
+/// `x: [batch, height, width, in] -> [batch, height, width, in * multiplier]`, or with the
+/// channels first; `kernel: [taps, taps, in, multiplier]`, `bias: [in * multiplier]`. A mask
+/// ends here.
+///
+/// # Parameters
+/// - `kernel_size`: the length of the window; one number, or one per axis.
+/// - `depth_multiplier`: how many results there are of each input channel, at least 1. Default:
+///   1.
+/// - `strides`: how far the window moves from one result to the next; one number, or one per
+///   axis. Default: 1.
+/// - `padding`: `valid` (windows lie inside) or `same` (as many results as positions, divided
+///   by the stride). Default: `valid`.
+/// - `data_format`: where the channels are. Default: last.
+/// - `dilation_rate`: how far apart the window's entries are. Default: 1.
+/// - `activation`: what follows the sums. Default: `linear`, nothing.
+/// - `use_bias`: whether to add a bias. Default: `true`.
+/// - `depthwise_initializer`: default `glorot_uniform`; `bias_initializer`: default `zeros`.
+/// - `depthwise_regularizer`, `depthwise_constraint` and their like: default none.
+///
+/// # Example
+/// ```
+/// use kerros::prelude::*;
+/// let layer = DepthwiseConv2D::new([1, 2]).depthwise_initializer("ones");
+/// let mut model = Sequential::new().input([1, 2, 2]).add(layer);
+/// let x = Tensor::new([1, 1, 2, 2], [1.0f32, 10.0, 2.0, 20.0])?;
+/// assert_eq!(model.predict(&x)?.as_slice::<f32>()?, [3.0, 30.0]);
+/// # Ok::<(), kerros::Error>(())
+/// ```
+#[derive(Clone, Debug)]
+pub struct DepthwiseConv2D {
+    options: Options,
+    conv: Depthwise<2>,
+}
+
+super::convolution_layer!(
+    DepthwiseConv2D,
+    Depthwise<2>,
+    2,
+    "convolution over images, each channel for itself"
+);
+super::depthwise_methods!(DepthwiseConv2D);
+
+impl DepthwiseConv2D {
+    /// A layer with windows of this size.
+    #[track_caller]
+    pub fn new(kernel_size: impl Into<Lengths<2>>) -> Self {
+        DepthwiseConv2D { options: Options::here(), conv: Depthwise::new(kernel_size.into()) }
+    }
+}

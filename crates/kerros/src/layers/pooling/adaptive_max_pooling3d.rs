@@ -1,0 +1,39 @@
+use kerros_graph::Node;
+
+use super::adaptive::Adaptive;
+use crate::layers::Options;
+
+/// `y[i, j, k] = max of x over window i, j, k`: the largest number of each of a fixed number of
+/// windows, whatever the size of a volume.
+///
+/// Window `i` of `n` over an axis of length `len` goes from `floor(i · len / n)` up to
+/// `ceil((i + 1) · len / n)`; neighbours may overlap by one. A mask ends here.
+///
+/// # Shape
+/// `x: [batch, depth, height, width, channels]`, or with the channels first; the spatial axes
+/// become `output_size`.
+///
+/// # Parameters
+/// - `output_size`: how many windows; one number, or one per axis.
+/// - `data_format`: where the channels are. Default: last.
+///
+/// # Example
+/// ```
+/// use kerros::prelude::*;
+/// let mut model = Sequential::new().input([1, 1, 3, 1]).add(AdaptiveMaxPooling3D::new([1, 1, 2]));
+/// let x = Tensor::new([1, 1, 1, 3, 1], [1.0f32, 2.0, 6.0])?;
+/// assert_eq!(model.predict(&x)?.as_slice::<f32>()?, [2.0, 6.0]);
+/// # Ok::<(), kerros::Error>(())
+/// ```
+#[derive(Clone, Debug)]
+pub struct AdaptiveMaxPooling3D {
+    options: Options,
+    adaptive: Adaptive<3>,
+}
+
+super::adaptive::adaptive_layer!(
+    AdaptiveMaxPooling3D,
+    3,
+    Node::max_pool,
+    "the largest number of each of a number of windows"
+);

@@ -1,0 +1,122 @@
+//! Resizing along an axis: each result is a weighted mean of the entries around its place.
+
+use std::f64::consts::PI;
+
+use kerros_core::{Error, ErrorKind, Result, Tensor};
+use kerros_graph::Node;
+
+use super::repeat;
+
+/// How an entry between others is made of them.
+///
+/// A name that is none of these is a mistake, which the model reports when it is built.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum Interpolation {
+    /// The entry that is nearest.
+    #[default]
+    Nearest,
+    /// Along straight lines between neighbours.
+    Bilinear,
+    /// Cubic convolution over four neighbours (Keys 1981, with a = -1/2).
+    Bicubic,
+    /// A windowed sinc over six neighbours.
+    Lanczos3,
+    /// A windowed sinc over ten neighbours.
+    Lanczos5,
+    /// Some other name.
+    Unknown(String),
+}
+
+impl From<&str> for Interpolation {
+    fn from(name: &str) -> Self {
+        match name.to_lowercase().as_str() {
+            "nearest" => Interpolation::Nearest,
+            "bilinear" => Interpolation::Bilinear,
+            "bicubic" => Interpolation::Bicubic,
+            "lanczos3" => Interpolation::Lanczos3,
+            "lanczos5" => Interpolation::Lanczos5,
+            _ => Interpolation::Unknown(name.into()),
+        }
+    }
+}
+
+impl Interpolation {
+    /// Keras's name for it.
+    pub fn name(&self) -> &str {
+        match self {
+            Interpolation::Nearest => "nearest",
+            Interpolation::Bilinear => "bilinear",
+            Interpolation::Bicubic => "bicubic",
+            Interpolation::Lanczos3 => "lanczos3",
+            Interpolation::Lanczos5 => "lanczos5",
+            Interpolation::Unknown(name) => name,
+        }
+    }
+
+    /// Checks the name.
+    ///
+    /// # Errors
+    /// [`ErrorKind::UnknownName`].
+    pub(super) fn check(&self) -> Result<()> {
+        match self {
+            Interpolation::Unknown(name) => {
+                Err(Error::new(ErrorKind::UnknownName, format!("unknown interpolation `{name}`"))
+                    .expected("nearest, bilinear, bicubic, lanczos3 or lanczos5"))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// The weight of an entry at this distance, not yet divided by the sum of all weights.
+    fn weight(&self, distance: f64) -> f64 {
+        let x = distance.abs();
+        match self {
+            Interpolation::Bicubic if x < 1.0 => ((1.5 * x - 2.5) * x) * x + 1.0,
+            Interpolation::Bicubic if x < 2.0 => ((-0.5 * x + 2.5) * x - 4.0) * x + 2.0,
+            Interpolation::Bicubic => 0.0,
+            Interpolation::Lanczos3 => lanczos(x, 3.0),
+            Interpolation::Lanczos5 => lanczos(x, 5.0),
+            _ => (1.0 - x).max(0.0),
+        }
+    }
+}
+
+/// `sinc(x) sinc(x / radius)` within the radius.
+fn lanczos(x: f64, radius: f64) -> f64 {
+    match x {
+        x if x > radius => 0.0,
+        x if x <= 1e-3 => 1.0,
+        x => radius * (PI * x).sin() * (PI * x / radius).sin() / (PI * PI * x * x),
+    }
+}
+
+/// `size` times as many entries along an axis, `size` at least 1. Entries lie in the middle of
+/// their cells; beyond the ends, only what is there counts.
+pub(super) fn enlarge<'g>(
+    x: Node<'g>,
+    size: usize,
+    axis: usize,
+    interpolation: &Interpolation,
+) -> Node<'g> {
+    if size == 1 || *interpolation == Interpolation::Nearest {
+        return repeat(x, size, axis);
+    }
+    let shape = x.shape();
+    let (len, new_len) = (shape[axis], shape[axis] * size);
+    let mut weights = Vec::with_capacity(new_len * len);
+    for place in 0..new_len {
+        let center = (place as f64 + 0.5) / size as f64 - 0.5;
+        let row: Vec<f64> =
+            (0..len).map(|entry| interpolation.weight(center - entry as f64)).collect();
+        let sum: f64 = row.iter().sum();
+        weights.extend(row.into_iter().map(|weight| (weight / sum) as f32));
+    }
+    let weights = Tensor::new([new_len, len], weights).expect("a weight for each pair");
+    let before: usize = shape[..axis].iter().product();
+    let after: usize = shape[axis + 1..].iter().product();
+    let mut dims = shape.to_vec();
+    dims[axis] = new_len;
+    // [before, new_len, len] · [before, len, after]
+    let weights = x.graph().literal(weights.reshape([1, new_len, len]).expect("the same elements"));
+    weights.matmul(x.reshape([before, len, after])).reshape(dims)
+}
