@@ -21,8 +21,10 @@ pub use crate::initializers::{
     Orthogonal, RandomNormal, RandomUniform, TruncatedNormal, VarianceScaling, Zeros,
 };
 pub use crate::layers::{
-    Dense, Dropout, ELU, Flatten, Identity, InputLayer, LeakyReLU, Normalization, PReLU, ReLU,
-    Rescaling, Reshape,
+    Bidirectional, Dense, Dropout, ELU, EinsumDense, Embedding, Flatten, GRU, GRUCell, Identity,
+    InputLayer, LSTM, LSTMCell, LeakyReLU, MergeMode, Normalization, PReLU, RNN, ReLU, Rescaling,
+    Reshape, ReversibleEmbedding, SimpleRNN, SimpleRNNCell, StackedRNNCells, TimeDistributed,
+    Wrapper,
 };
 pub use crate::losses::{
     BinaryCrossentropy, CategoricalCrossentropy, Hinge, Huber, KLDivergence, LogCosh,

@@ -1,6 +1,6 @@
 use std::sync::Arc;
 
-use kerros_core::{Error, ErrorKind, Result, Shape, Tensor};
+use kerros_core::{Error, ErrorKind, Result, Shape};
 use kerros_graph::Node;
 use serde_json::{Value, json};
 
@@ -89,19 +89,12 @@ impl Layer for Dropout {
     fn call<'g>(&self, inputs: &[Node<'g>], call: &Call<'_, 'g>) -> Result<Vec<Node<'g>>> {
         let x = inputs[0];
         let rate = self.rate as f32;
-        let Some(key) = call.key.filter(|_| call.training && rate > 0.0) else {
+        let Some(key) = call.key_with(self.seed)?.filter(|_| call.training && rate > 0.0) else {
             return Ok(vec![x]);
         };
         if rate == 1.0 {
             return Ok(vec![x * 0.0]);
         }
-        let key = match self.seed {
-            None => key,
-            Some(seed) => {
-                let words = Tensor::new([2], [seed as u32 as i32, (seed >> 32) as u32 as i32])?;
-                Node::concat(&[x.graph().literal(words), key.slice(0, 2, 4)], 0)
-            }
-        };
         let Some(noise_shape) = &self.noise_shape else {
             return Ok(vec![x.dropout(key, rate)]);
         };

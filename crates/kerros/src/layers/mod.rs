@@ -17,24 +17,34 @@ mod activation;
 pub mod call;
 mod dense;
 mod dropout;
+mod einsum_dense;
 mod elu;
+mod embedding;
 mod flatten;
 mod identity;
 mod input_layer;
 mod leaky_relu;
 mod normalization;
 pub mod options;
+mod part;
 mod prelu;
+pub mod recurrent;
 mod relu;
 mod rescaling;
 mod reshape;
+mod reversible_embedding;
 mod softmax;
+mod time_distributed;
+mod trained;
+mod wrapper;
 
 pub use activation::Activation;
 pub use call::Call;
 pub use dense::Dense;
 pub use dropout::Dropout;
+pub use einsum_dense::EinsumDense;
 pub use elu::ELU;
+pub use embedding::Embedding;
 pub use flatten::Flatten;
 pub use identity::Identity;
 pub use input_layer::InputLayer;
@@ -42,10 +52,17 @@ pub use leaky_relu::LeakyReLU;
 pub use normalization::Normalization;
 pub use options::Options;
 pub use prelu::PReLU;
+pub use recurrent::{
+    Bidirectional, Cell, GRU, GRUCell, LSTM, LSTMCell, MergeMode, RNN, Recurrence, Recurrent,
+    SimpleRNN, SimpleRNNCell, StackedRNNCells,
+};
 pub use relu::ReLU;
 pub use rescaling::{Numbers, Rescaling};
 pub use reshape::Reshape;
+pub use reversible_embedding::ReversibleEmbedding;
 pub use softmax::Softmax;
+pub use time_distributed::TimeDistributed;
+pub use wrapper::Wrapper;
 
 /// How a weight starts.
 #[derive(Clone, Debug)]
@@ -77,6 +94,9 @@ pub struct Weight {
     pub trainable: bool,
     /// Whether it belongs to a part that is frozen: trained otherwise.
     pub frozen: bool,
+    /// Whether it is what a layer remembers from batch to batch: no weight to Keras, and in no
+    /// file.
+    pub is_memory: bool,
 }
 
 impl Weight {
@@ -95,6 +115,7 @@ impl Weight {
             constraint: None,
             trainable: true,
             frozen: false,
+            is_memory: false,
         }
     }
 
@@ -109,6 +130,7 @@ impl Weight {
             constraint: None,
             trainable: false,
             frozen: false,
+            is_memory: false,
         }
     }
 
@@ -250,6 +272,16 @@ pub trait Layer: Described {
         "keras.layers"
     }
 
+    /// The layer as a recurrent cell, if it is one.
+    fn as_cell(&self) -> Option<&dyn Cell> {
+        None
+    }
+
+    /// The layer as one that walks along sequences, if it does.
+    fn as_recurrent(&self) -> Option<&dyn Recurrent> {
+        None
+    }
+
     /// Whether it is a functional model, whose calls Keras counts from 1.
     fn is_model(&self) -> bool {
         false
@@ -285,6 +317,20 @@ static ENTRIES: &[Entry<dyn Layer>] = &[
     rescaling::ENTRY,
     normalization::ENTRY,
     identity::ENTRY,
+    embedding::ENTRY,
+    reversible_embedding::ENTRY,
+    einsum_dense::ENTRY,
+    recurrent::simple_rnn::ENTRY,
+    recurrent::gru::ENTRY,
+    recurrent::lstm::ENTRY,
+    recurrent::simple_rnn_cell::ENTRY,
+    recurrent::gru_cell::ENTRY,
+    recurrent::lstm_cell::ENTRY,
+    recurrent::stacked_rnn_cells::ENTRY,
+    recurrent::rnn::ENTRY,
+    recurrent::bidirectional::ENTRY,
+    time_distributed::ENTRY,
+    wrapper::ENTRY,
     submodel::SEQUENTIAL,
     submodel::FUNCTIONAL,
 ];

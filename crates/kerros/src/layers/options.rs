@@ -135,19 +135,23 @@ pub(crate) fn out_of_range(what: &str, value: f64, expected: &str) -> Error {
     Error::new(ErrorKind::Argument, format!("{what} is {value}")).expected(expected)
 }
 
-/// The builder methods that every layer has; the layer keeps its [`Options`] in `options`.
+/// The builder methods that every layer has; the layer keeps its [`Options`] in `options`, or
+/// in the place that is named.
 macro_rules! layer_methods {
     ($Layer:ident) => {
+        $crate::layers::options::layer_methods!($Layer, options);
+    };
+    ($Layer:ident, $($place:ident).+) => {
         impl $Layer {
             /// Sets the name; without one the model makes it from the class.
             pub fn name(mut self, name: impl Into<String>) -> Self {
-                self.options.name = Some(name.into());
+                self.$($place).+.name = Some(name.into());
                 self
             }
 
             /// Sets whether the optimizer moves the layer's weights. Default: `true`.
             pub fn trainable(mut self, trainable: bool) -> Self {
-                self.options.trainable = trainable;
+                self.$($place).+.trainable = trainable;
                 self
             }
 
@@ -158,7 +162,7 @@ macro_rules! layer_methods {
                     $crate::object::Choice<dyn $crate::regularizers::Regularizer>,
                 >,
             ) -> Self {
-                self.options.activity_regularizer = Some(regularizer.into());
+                self.$($place).+.activity_regularizer = Some(regularizer.into());
                 self
             }
         }
