@@ -21,8 +21,9 @@ pub use crate::initializers::{
     Orthogonal, RandomNormal, RandomUniform, TruncatedNormal, VarianceScaling, Zeros,
 };
 pub use crate::layers::{
-    Bidirectional, Dense, Dropout, ELU, EinsumDense, Embedding, Flatten, GRU, GRUCell, Identity,
-    InputLayer, LSTM, LSTMCell, LeakyReLU, MergeMode, Normalization, PReLU, RNN, ReLU, Rescaling,
+    AdditiveAttention, Attention, Bidirectional, Dense, Dropout, ELU, EinsumDense, Embedding, Flatten, GRU, GRUCell, GroupQueryAttention,
+    Identity,
+    InputLayer, LSTM, LSTMCell, LeakyReLU, MergeMode, MultiHeadAttention, Normalization, PReLU, RNN, ReLU, Rescaling,
     Reshape, ReversibleEmbedding, SimpleRNN, SimpleRNNCell, StackedRNNCells, TimeDistributed,
     Wrapper,
 };

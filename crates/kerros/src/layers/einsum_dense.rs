@@ -7,6 +7,7 @@ use kerros_graph::ops::LinearActivation;
 use serde_json::{Value, json};
 
 use super::activation::serialize_activation;
+use super::attention::projections::Projections;
 use super::options::{layer_methods, refuse_given, serialize_regularizer};
 use super::trained::{self, Trained, trained_methods};
 use super::{Call, Layer, Options, Weight};
@@ -93,16 +94,22 @@ impl EinsumDense {
         }
     }
 
-    /// A part of another layer, whose weights have these settings.
+    /// A projection of an attention layer: equation, output shape and bias axes, with the
+    /// settings that all of them share.
     pub(super) fn part(
-        (equation, bias_axes): (String, Option<String>),
-        output_shape: Vec<Option<usize>>,
-        (kernel, bias): (&Trained, &Trained),
         name: &str,
+        (equation, shape, bias_axes): (String, Vec<Option<usize>>, Option<String>),
+        settings: &Projections,
     ) -> Self {
-        let (kernel, bias) = (kernel.clone(), bias.clone());
-        let layer = EinsumDense { kernel, bias, bias_axes, ..EinsumDense::new(equation, output_shape) };
-        layer.name(name)
+        let layer = EinsumDense::new(equation, shape).name(name);
+        let activity_regularizer = settings.activity.clone();
+        EinsumDense {
+            options: Options { activity_regularizer, ..layer.options.clone() },
+            bias_axes,
+            kernel: settings.kernel.clone(),
+            bias: settings.bias.clone(),
+            ..layer
+        }
     }
 
     /// Sets what follows the sums.

@@ -14,6 +14,7 @@ use crate::object::{Described, Entry, Registry, family};
 use crate::regularizers::Regularizer;
 
 mod activation;
+mod attention;
 pub mod call;
 mod dense;
 mod dropout;
@@ -39,6 +40,7 @@ mod trained;
 mod wrapper;
 
 pub use activation::Activation;
+pub use attention::{AdditiveAttention, Attention, GroupQueryAttention, MultiHeadAttention};
 pub use call::Call;
 pub use dense::Dense;
 pub use dropout::Dropout;
@@ -208,12 +210,18 @@ pub trait Layer: Described {
         &["inputs"]
     }
 
+    /// Those of the parameters whose shapes its weights depend on: [`Layer::weights`] is given
+    /// these. Empty, the default, means all.
+    fn built_from(&self) -> &'static [&'static str] {
+        &[]
+    }
+
     /// How many tensors it takes.
     fn num_inputs(&self) -> RangeInclusive<usize> {
         1..=1
     }
 
-    /// The weights for inputs of these shapes. Default: none.
+    /// The weights for inputs of these shapes (see [`Layer::built_from`]). Default: none.
     ///
     /// # Errors
     /// An input that the layer cannot take: what it got and what it expects.
@@ -331,6 +339,10 @@ static ENTRIES: &[Entry<dyn Layer>] = &[
     recurrent::bidirectional::ENTRY,
     time_distributed::ENTRY,
     wrapper::ENTRY,
+    attention::multi_head_attention::ENTRY,
+    attention::group_query_attention::ENTRY,
+    attention::luong_attention::ENTRY,
+    attention::additive_attention::ENTRY,
     submodel::SEQUENTIAL,
     submodel::FUNCTIONAL,
 ];

@@ -72,6 +72,10 @@ impl Layer for Wrapper {
         self.layer.parameters()
     }
 
+    fn built_from(&self) -> &'static [&'static str] {
+        self.layer.built_from()
+    }
+
     fn num_inputs(&self) -> RangeInclusive<usize> {
         self.layer.num_inputs()
     }

@@ -5,7 +5,7 @@ use kerros_core::{Error, ErrorKind, Result, Shape};
 use kerros_graph::Node;
 use serde_json::json;
 
-use super::{Recurrence, Recurrent, SEQUENCES};
+use super::{Recurrence, SEQUENCES};
 use crate::layers::options::layer_methods;
 use crate::layers::{Call, Layer, Options, Weight, part};
 use crate::model::{Argument, Arguments, IntoLayer, Masked};
