@@ -6,6 +6,7 @@ pub mod activations;
 pub mod callbacks;
 pub mod constraints;
 pub mod device;
+mod einsum;
 pub mod initializers;
 pub mod layers;
 pub mod losses;
@@ -20,6 +21,7 @@ pub mod schedules;
 pub mod trainer;
 
 pub use device::{default_device, set_default_device};
+pub use einsum::einsum;
 pub use kerros_core::{DType, Error, ErrorKind, Result, Shape, Tensor};
 pub use kerros_data as data;
 pub use kerros_graph as graph;

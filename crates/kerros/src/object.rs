@@ -227,6 +227,12 @@ impl<'a> ConfigReader<'a> {
         (!value.is_null()).then_some(value)
     }
 
+    /// Whether an argument is given as null, which [`ConfigReader::value`] counts as absent.
+    pub fn is_null(&mut self, name: &str) -> bool {
+        self.value(name);
+        self.config.get(name).is_some_and(Value::is_null)
+    }
+
     /// All arguments, each of them as read: for objects that read them by other means.
     pub fn all(&mut self) -> &'a Config {
         self.used.extend(self.config.keys().map(String::as_str));

@@ -7,6 +7,8 @@
 #[path = "keras_layers/case.rs"]
 mod case;
 mod keras;
+#[path = "keras_layers/models.rs"]
+mod models;
 
 #[test]
 fn merge_layers_agree() {

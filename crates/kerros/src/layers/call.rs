@@ -3,7 +3,7 @@
 use std::cell::RefCell;
 use std::ops::Range;
 
-use kerros_core::Result;
+use kerros_core::{Result, Tensor};
 use kerros_graph::Node;
 
 use super::Layer;
@@ -50,6 +50,17 @@ impl<'a, 'g> Call<'a, 'g> {
     /// An argument that is true or false.
     pub fn flag(&self, name: &str) -> bool {
         matches!(self.argument(name), Some(Argument::Value(serde_json::Value::Bool(true))))
+    }
+
+    /// The random key for a layer with this seed of its own, or with none: present when
+    /// training.
+    ///
+    /// # Errors
+    /// None but those of making a tensor of two numbers.
+    pub fn key_with(&self, seed: Option<u64>) -> Result<Option<Node<'g>>> {
+        let (Some(key), Some(seed)) = (self.key, seed) else { return Ok(self.key) };
+        let words = Tensor::new([2], [seed as u32 as i32, (seed >> 32) as u32 as i32])?;
+        Ok(Some(Node::concat(&[key.graph().literal(words), key.slice(0, 2, 4)], 0)))
     }
 
     /// Applies a layer within this call: its results with their masks, its activity

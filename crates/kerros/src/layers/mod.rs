@@ -15,11 +15,14 @@ use crate::regularizers::Regularizer;
 
 mod activation;
 mod activity_regularization;
+mod attention;
 mod axes;
 pub mod call;
 mod conv;
 mod dense;
+mod einsum_dense;
 mod elu;
+mod embedding;
 mod flatten;
 mod identity;
 mod input_layer;
@@ -30,8 +33,10 @@ mod noise;
 mod norm;
 mod normalization;
 pub mod options;
+mod part;
 mod pooling;
 mod prelu;
+pub mod recurrent;
 mod relu;
 mod rescaling;
 mod reshape;
@@ -43,6 +48,11 @@ mod trained;
 pub use activation::Activation;
 pub use activity_regularization::ActivityRegularization;
 pub use axes::Axes;
+mod reversible_embedding;
+mod time_distributed;
+mod wrapper;
+
+pub use attention::{AdditiveAttention, Attention, GroupQueryAttention, MultiHeadAttention};
 pub use call::Call;
 pub use conv::conv1d::Conv1D;
 pub use conv::conv1d_transpose::Conv1DTranspose;
@@ -55,7 +65,9 @@ pub use conv::depthwise_conv2d::DepthwiseConv2D;
 pub use conv::separable_conv1d::SeparableConv1D;
 pub use conv::separable_conv2d::SeparableConv2D;
 pub use dense::Dense;
+pub use einsum_dense::EinsumDense;
 pub use elu::ELU;
+pub use embedding::Embedding;
 pub use flatten::Flatten;
 pub use identity::Identity;
 pub use input_layer::InputLayer;
@@ -103,6 +115,10 @@ pub use pooling::max_pooling1d::MaxPooling1D;
 pub use pooling::max_pooling2d::MaxPooling2D;
 pub use pooling::max_pooling3d::MaxPooling3D;
 pub use prelu::PReLU;
+pub use recurrent::{
+    Bidirectional, Cell, GRU, GRUCell, LSTM, LSTMCell, MergeMode, RNN, Recurrence, Recurrent,
+    SimpleRNN, SimpleRNNCell, StackedRNNCells,
+};
 pub use relu::ReLU;
 pub use rescaling::{Numbers, Rescaling};
 pub use reshape::Reshape;
@@ -118,8 +134,11 @@ pub use reshaping::up_sampling3d::UpSampling3D;
 pub use reshaping::zero_padding1d::ZeroPadding1D;
 pub use reshaping::zero_padding2d::ZeroPadding2D;
 pub use reshaping::zero_padding3d::ZeroPadding3D;
+pub use reversible_embedding::ReversibleEmbedding;
 pub use softmax::Softmax;
 pub use spatial::{DataFormat, Edges, Lengths, Padding};
+pub use time_distributed::TimeDistributed;
+pub use wrapper::Wrapper;
 
 /// How a weight starts.
 #[derive(Clone, Debug)]
@@ -153,6 +172,9 @@ pub struct Weight {
     pub trainable: bool,
     /// Whether it belongs to a part that is frozen: trained otherwise.
     pub frozen: bool,
+    /// Whether it is what a layer remembers from batch to batch: no weight to Keras, and in no
+    /// file.
+    pub is_memory: bool,
 }
 
 impl Weight {
@@ -172,6 +194,7 @@ impl Weight {
             constraint: None,
             trainable: true,
             frozen: false,
+            is_memory: false,
         }
     }
 
@@ -187,6 +210,7 @@ impl Weight {
             constraint: None,
             trainable: false,
             frozen: false,
+            is_memory: false,
         }
     }
 
@@ -267,12 +291,18 @@ pub trait Layer: Described {
         &["inputs"]
     }
 
+    /// Those of the parameters whose shapes its weights depend on: [`Layer::weights`] is given
+    /// these. Empty, the default, means all.
+    fn built_from(&self) -> &'static [&'static str] {
+        &[]
+    }
+
     /// How many tensors it takes.
     fn num_inputs(&self) -> RangeInclusive<usize> {
         1..=1
     }
 
-    /// The weights for inputs of these shapes. Default: none.
+    /// The weights for inputs of these shapes (see [`Layer::built_from`]). Default: none.
     ///
     /// # Errors
     /// An input that the layer cannot take: what it got and what it expects.
@@ -329,6 +359,16 @@ pub trait Layer: Described {
     /// The Keras module of the class.
     fn module(&self) -> &'static str {
         "keras.layers"
+    }
+
+    /// The layer as a recurrent cell, if it is one.
+    fn as_cell(&self) -> Option<&dyn Cell> {
+        None
+    }
+
+    /// The layer as one that walks along sequences, if it does.
+    fn as_recurrent(&self) -> Option<&dyn Recurrent> {
+        None
     }
 
     /// Whether it is a functional model, whose calls Keras counts from 1.
@@ -427,6 +467,24 @@ static ENTRIES: &[Entry<dyn Layer>] = &[
     rescaling::ENTRY,
     normalization::ENTRY,
     identity::ENTRY,
+    embedding::ENTRY,
+    reversible_embedding::ENTRY,
+    einsum_dense::ENTRY,
+    recurrent::simple_rnn::ENTRY,
+    recurrent::gru::ENTRY,
+    recurrent::lstm::ENTRY,
+    recurrent::simple_rnn_cell::ENTRY,
+    recurrent::gru_cell::ENTRY,
+    recurrent::lstm_cell::ENTRY,
+    recurrent::stacked_rnn_cells::ENTRY,
+    recurrent::rnn::ENTRY,
+    recurrent::bidirectional::ENTRY,
+    time_distributed::ENTRY,
+    wrapper::ENTRY,
+    attention::multi_head_attention::ENTRY,
+    attention::group_query_attention::ENTRY,
+    attention::luong_attention::ENTRY,
+    attention::additive_attention::ENTRY,
     submodel::SEQUENTIAL,
     submodel::FUNCTIONAL,
 ];

@@ -135,22 +135,43 @@ pub(crate) fn out_of_range(what: &str, value: f64, expected: &str) -> Error {
     Error::new(ErrorKind::Argument, format!("{what} is {value}")).expected(expected)
 }
 
-/// The builder methods that every layer has; the layer keeps its [`Options`] in `options`.
+/// The builder methods that every layer has; the layer keeps its [`Options`] in `options`, or
+/// in the place that is named.
 macro_rules! layer_methods {
     ($Layer:ident) => {
+        $crate::layers::options::layer_methods!($Layer, options);
+    };
+    ($Layer:ident, $($place:ident).+) => {
+        $crate::layers::options::name_methods!($Layer, $($place).+);
+        $crate::layers::options::activity_methods!($Layer, $($place).+.activity_regularizer);
+    };
+}
+pub(crate) use layer_methods;
+
+/// The builder methods of name and trainability.
+macro_rules! name_methods {
+    ($Layer:ident, $($place:ident).+) => {
         impl $Layer {
             /// Sets the name; without one the model makes it from the class.
             pub fn name(mut self, name: impl Into<String>) -> Self {
-                self.options.name = Some(name.into());
+                self.$($place).+.name = Some(name.into());
                 self
             }
 
             /// Sets whether the optimizer moves the layer's weights. Default: `true`.
             pub fn trainable(mut self, trainable: bool) -> Self {
-                self.options.trainable = trainable;
+                self.$($place).+.trainable = trainable;
                 self
             }
+        }
+    };
+}
+pub(crate) use name_methods;
 
+/// The builder method of the penalty on outputs.
+macro_rules! activity_methods {
+    ($Layer:ident, $($place:ident).+) => {
+        impl $Layer {
             /// Adds a penalty on the layer's output, divided by the batch size, to the loss.
             pub fn activity_regularizer(
                 mut self,
@@ -158,10 +179,10 @@ macro_rules! layer_methods {
                     $crate::object::Choice<dyn $crate::regularizers::Regularizer>,
                 >,
             ) -> Self {
-                self.options.activity_regularizer = Some(regularizer.into());
+                self.$($place).+ = Some(regularizer.into());
                 self
             }
         }
     };
 }
-pub(crate) use layer_methods;
+pub(crate) use activity_methods;

@@ -91,3 +91,9 @@ impl<T> From<Value> for Argument<T> {
         Argument::Value(value)
     }
 }
+
+impl<T> From<bool> for Argument<T> {
+    fn from(value: bool) -> Self {
+        Argument::Value(Value::Bool(value))
+    }
+}

@@ -147,7 +147,8 @@ impl Network {
             let at = call.layer;
             let origin = self.layers[at].origin();
             if weights[at].is_none() {
-                let inputs = self.inputs_of(call, &values)?;
+                self.check_call(call, &values)?;
+                let inputs = self.building_inputs(call, &values)?;
                 let given: Vec<Shape> = inputs.iter().map(|input| input.node.shape()).collect();
                 let wanted =
                     self.layers[at].layer.weights(&given).map_err(|error| error.at(&origin))?;

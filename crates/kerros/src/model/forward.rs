@@ -118,6 +118,29 @@ impl Network {
         sources.map(|&source| value_of(values, source, entry)).collect()
     }
 
+    /// Checks that a call hands as many tensors to its layer as that takes.
+    pub(super) fn check_call(&self, call: &LayerCall, values: &Values<'_>) -> Result<()> {
+        let entry = &self.layers[call.layer];
+        let given = self.inputs_of(call, values)?.len();
+        check_arity(&*entry.layer, given).map_err(|error| error.at(&entry.origin()))
+    }
+
+    /// The tensors of a call whose shapes the layer's weights depend on.
+    pub(super) fn building_inputs<'g>(
+        &self,
+        call: &LayerCall,
+        values: &Values<'g>,
+    ) -> Result<Vec<Masked<'g>>> {
+        let entry = &self.layers[call.layer];
+        let (names, parameters) = (entry.layer.built_from(), entry.layer.parameters());
+        if names.is_empty() {
+            return self.inputs_of(call, values);
+        }
+        let arguments = names.iter().filter_map(|name| call.arguments.get(parameters, name));
+        let sources = arguments.flat_map(|argument| argument.tensors());
+        sources.map(|&source| value_of(values, source, entry)).collect()
+    }
+
     /// Applies the layer of a call.
     pub(super) fn apply<'g>(
         &self,

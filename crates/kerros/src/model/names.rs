@@ -1,7 +1,12 @@
 //! Names that models give to layers that have none.
 
+/// A class that Keras exports under another name than its own, which names and files go by.
+const OWN_NAMES: [(&str, &str); 1] = [("GroupQueryAttention", "GroupedQueryAttention")];
+
 /// A class name as words joined by `_`: `LeakyReLU` becomes `leaky_re_lu`, as in Keras.
 pub fn snake_case(class_name: &str) -> String {
+    let own = OWN_NAMES.iter().find(|(exported, _)| *exported == class_name);
+    let class_name = own.map_or(class_name, |(_, own)| own);
     let chars: Vec<char> = class_name.chars().collect();
     let is = |at: usize, test: fn(&char) -> bool| chars.get(at).is_some_and(test);
     let mut name = String::new();
@@ -52,6 +57,8 @@ mod tests {
             ("ELU", "elu"),
             ("InputLayer", "input_layer"),
             ("BatchNormalization", "batch_normalization"),
+            ("ConvLSTM1D", "conv_lstm1d"),
+            ("GroupQueryAttention", "grouped_query_attention"),
         ];
         for (class_name, name) in cases {
             assert_eq!(snake_case(class_name), name);

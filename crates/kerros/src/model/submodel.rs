@@ -166,7 +166,7 @@ impl Model {
     #[track_caller]
     pub fn into_submodel(mut self) -> Submodel {
         let values = match self.is_built() {
-            true => self.get_weights().ok(),
+            true => self.all_weights().ok(),
             false => None,
         };
         let options = Options { name: Some(self.network.name.clone()), ..Options::here() };

@@ -25,7 +25,8 @@ impl Model {
                 shapes.join(", ")
             });
             let own = entry.weights.iter().filter_map(|&place| network.weights.get(place));
-            let count: usize = own.map(|weight| weight.weight.shape.num_elements()).sum();
+            let own = own.filter(|entry| !entry.weight.is_memory);
+            let count: usize = own.map(|entry| entry.weight.shape.num_elements()).sum();
             let count = match network.is_built() {
                 true => grouped(count),
                 false => "0 (unbuilt)".into(),
@@ -45,6 +46,9 @@ impl Model {
         let network = &self.network;
         let mut sums = [Total::default(), Total::default()];
         for (place, entry) in network.weights.iter().enumerate() {
+            if entry.weight.is_memory {
+                continue;
+            }
             let which = usize::from(!network.is_trained(place));
             sums[which].add(&entry.weight.shape, entry.weight.dtype());
         }

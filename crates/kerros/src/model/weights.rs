@@ -1,8 +1,8 @@
 //! Weights in and out.
 
-use kerros_core::{Error, ErrorKind, Result, Shape, Tensor};
+use kerros_core::{Error, ErrorKind, Result, Tensor};
 
-use super::{Model, not_built};
+use super::{Model, WeightEntry, not_built};
 
 impl Model {
     /// The weights, in the order of Keras's `model.get_weights()`: layer by layer, the trained
@@ -11,8 +11,46 @@ impl Model {
     /// # Errors
     /// [`ErrorKind::State`] when the model has none yet because its input shape is not known.
     pub fn get_weights(&mut self) -> Result<Vec<Tensor>> {
+        let values = self.all_weights()?.into_iter().zip(&self.network.weights);
+        Ok(values.filter(|(_, entry)| !entry.weight.is_memory).map(|(value, _)| value).collect())
+    }
+
+    /// The weights and what layers remember from batch to batch, in the order of
+    /// [`Network::weights`](super::Network::weights).
+    pub(crate) fn all_weights(&mut self) -> Result<Vec<Tensor>> {
         let states = self.states()?;
         states.weights.iter().map(|&id| states.store.read(id)).collect()
+    }
+
+    /// Lets stateful layers forget: the next batch begins as the first did.
+    ///
+    /// # Errors
+    /// As [`Model::get_weights`].
+    ///
+    /// # Example
+    /// ```
+    /// use kerros::prelude::*;
+    /// let x = Input::new([2, 1]).batch_size(1).tensor();
+    /// let layer = SimpleRNN::new(1).activation("linear").stateful(true);
+    /// let y = layer.kernel_initializer("ones").recurrent_initializer("ones").on(&x);
+    /// let mut model = Model::functional([&x], [&y])?;
+    /// let ones = Tensor::full([1, 2, 1], 1.0f32);
+    /// assert_eq!(model.predict(&ones)?.as_slice::<f32>()?, [2.0]);
+    /// assert_eq!(model.predict(&ones)?.as_slice::<f32>()?, [4.0]);
+    /// model.reset_states()?;
+    /// assert_eq!(model.predict(&ones)?.as_slice::<f32>()?, [2.0]);
+    /// # Ok::<(), kerros::Error>(())
+    /// ```
+    pub fn reset_states(&mut self) -> Result<()> {
+        self.build_with(&[])?;
+        let states = self.states.as_mut().ok_or_else(not_built)?;
+        for (entry, &id) in self.network.weights.iter().zip(&states.weights) {
+            if entry.weight.is_memory {
+                let forgotten = Tensor::zeros(entry.weight.shape.clone(), entry.weight.dtype());
+                states.store.write(id, &forgotten)?;
+            }
+        }
+        Ok(())
     }
 
     /// Sets the weights, given in the order of [`Model::get_weights`].
@@ -21,7 +59,9 @@ impl Model {
     /// [`ErrorKind::Shape`] when a weight is missing or has another shape; nothing is set then.
     pub fn set_weights(&mut self, values: &[Tensor]) -> Result<()> {
         self.build_with(&[])?;
-        let entries = &self.network.weights;
+        let states = self.states.as_mut().ok_or_else(not_built)?;
+        let all = self.network.weights.iter().zip(&states.weights);
+        let entries: Vec<_> = all.filter(|(entry, _)| !entry.weight.is_memory).collect();
         if values.len() != entries.len() {
             return Err(Error::new(
                 ErrorKind::Shape,
@@ -30,7 +70,7 @@ impl Model {
             .expected(format!("{}", entries.len())));
         }
         let mut typed = Vec::with_capacity(values.len());
-        for (entry, value) in entries.iter().zip(values) {
+        for ((entry, _), value) in entries.iter().zip(values) {
             if value.shape() != &entry.weight.shape {
                 let origin = self.network.layers[entry.layer].origin();
                 return Err(Error::new(
@@ -45,9 +85,8 @@ impl Model {
                 _ => value.to_f32(),
             });
         }
-        let states = self.states.as_mut().ok_or_else(not_built)?;
-        for (&id, value) in states.weights.iter().zip(&typed) {
-            states.store.write(id, value)?;
+        for ((_, id), value) in entries.into_iter().zip(&typed) {
+            states.store.write(*id, value)?;
         }
         Ok(())
     }
@@ -58,7 +97,7 @@ impl Model {
     /// As [`Model::get_weights`].
     pub fn weights(&mut self) -> Result<Vec<(String, Tensor)>> {
         let values = self.get_weights()?;
-        Ok(self.network.weights.iter().map(|entry| entry.path.clone()).zip(values).collect())
+        Ok(self.lasting().map(|entry| entry.path.clone()).zip(values).collect())
     }
 
     /// One weight, by its path.
@@ -84,7 +123,11 @@ impl Model {
     /// As [`Model::get_weights`].
     pub fn count_params(&mut self) -> Result<usize> {
         self.build_with(&[])?;
-        let shapes = self.network.weights.iter().map(|entry| &entry.weight.shape);
-        Ok(shapes.map(Shape::num_elements).sum())
+        Ok(self.lasting().map(|entry| entry.weight.shape.num_elements()).sum())
+    }
+
+    /// The weights that Keras counts: not what layers remember from batch to batch.
+    fn lasting(&self) -> impl Iterator<Item = &WeightEntry> {
+        self.network.weights.iter().filter(|entry| !entry.weight.is_memory)
     }
 }

@@ -67,7 +67,8 @@ pub(super) fn write(model: &mut Model) -> Result<WeightTree> {
         }
     }
     // In the order of places, which is that of files within each part.
-    for (entry, value) in network.weights.iter().zip(values) {
+    let entries = network.weights.iter().filter(|entry| !entry.weight.is_memory);
+    for (entry, value) in entries.zip(values) {
         for part in parts(&entry.weight) {
             let group = tree.group_mut(&vars(&groups[entry.layer], part));
             if !part.is_empty() {
@@ -85,7 +86,7 @@ pub(super) fn write(model: &mut Model) -> Result<WeightTree> {
     Ok(tree)
 }
 
-/// The weights for a network that is built, in the order of its weights.
+/// The weights for a network that is built, in the order of [`Model::get_weights`].
 ///
 /// # Errors
 /// What is missing, too much or of another shape or type, of all layers.
@@ -98,6 +99,9 @@ pub(super) fn read(network: &Network, tree: &WeightTree) -> Result<Vec<Tensor>> 
         wanted.push((vars(group, ""), layer, Vec::new()));
     }
     for (place, entry) in network.weights.iter().enumerate() {
+        if entry.weight.is_memory {
+            continue;
+        }
         for part in parts(&entry.weight) {
             let path = vars(&groups[entry.layer], part);
             let is_group = |(known, layer, _): &&mut (String, usize, Vec<usize>)| {
@@ -122,7 +126,9 @@ pub(super) fn read(network: &Network, tree: &WeightTree) -> Result<Vec<Tensor>> 
     check_all_used(tree, &paths, &mut problems);
     problems.finish("weights do not fit the model")?;
     let missing = || Error::new(ErrorKind::Internal, "a weight was not read");
-    values.into_iter().map(|value| value.ok_or_else(missing)).collect()
+    let values = values.into_iter().zip(&network.weights);
+    let lasting = values.filter(|(_, entry)| !entry.weight.is_memory);
+    lasting.map(|(value, _)| value.ok_or_else(missing)).collect()
 }
 
 /// The values of a group's weights when they are all there and fit. What is missing, too much

@@ -148,7 +148,7 @@ impl Model {
         }
         if self.states.is_some() {
             // A fresh store, so that the states of an earlier optimizer do not linger.
-            let weights = self.get_weights()?;
+            let weights = self.all_weights()?;
             self.new_states(&weights)?;
         } else if !self.network.inputs.is_empty() {
             self.build_with(&[])?;

@@ -1,0 +1,428 @@
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use kerros_core::{Error, ErrorKind, Result, Shape};
+use kerros_graph::Node;
+use kerros_graph::ops::LinearActivation;
+use serde_json::{Value, json};
+
+use super::activation::serialize_activation;
+use super::attention::projections::Projections;
+use super::options::{layer_methods, refuse_given, serialize_regularizer};
+use super::trained::{self, Trained, trained_methods};
+use super::{Call, Layer, Options, Weight};
+use crate::activations::Activation;
+use crate::einsum;
+use crate::initializers::{Initializer, REGISTRY};
+use crate::object::{Choice, Config, ConfigReader, Described, Entry};
+
+/// `y = activation(einsum(equation, x, kernel) + bias)`: a dense layer over any axes.
+///
+/// [`Dense`](super::Dense) multiplies the last axis; here an equation says which axes are
+/// multiplied, kept and made, as in [`einsum()`](crate::einsum()).
+///
+/// # Shape
+/// As the equation says: `"abc,cd->abd"` takes `x: [a, b, c]` and `kernel: [c, d]` and gives
+/// `[a, b, d]`.
+///
+/// # Parameters
+/// - `equation`: terms of the input, the kernel and the result. `...` may stand for axes at
+///   the beginning of input and result, or at their end.
+/// - `output_shape`: the result's axes after the batch axis, without those that `...` stands
+///   for; `None` for axes that are the input's.
+/// - `activation`: default: `linear`, nothing.
+/// - `bias_axes`: the result's axes along which the bias varies. Default: no bias.
+/// - `kernel_initializer`: default `glorot_uniform`, whose inputs and outputs are the axes that
+///   are summed over, and made; `bias_initializer`: default `zeros`.
+/// - `kernel_regularizer`, `bias_regularizer`, `kernel_constraint`, `bias_constraint`: default:
+///   none.
+///
+/// # Example
+/// ```
+/// use kerros::prelude::*;
+/// let layer = EinsumDense::new("abc,cd->abd", [None, Some(1)]).bias_axes("d");
+/// let mut model = Sequential::new().input([1, 2]).add(layer);
+/// model.set_weights(&[Tensor::new([2, 1], [1.0f32, 2.0])?, Tensor::new([1], [0.5f32])?])?;
+/// let y = model.predict(Tensor::new([1, 1, 2], [3.0f32, 4.0])?)?;
+/// assert_eq!(y.as_slice::<f32>()?, [11.5]);
+/// # Ok::<(), kerros::Error>(())
+/// ```
+#[derive(Clone, Debug)]
+pub struct EinsumDense {
+    options: Options,
+    equation: String,
+    output_shape: Vec<Option<usize>>,
+    activation: Choice<dyn Activation>,
+    bias_axes: Option<String>,
+    kernel: Trained,
+    bias: Trained,
+}
+
+layer_methods!(EinsumDense);
+trained_methods!(
+    EinsumDense,
+    kernel,
+    "the kernel",
+    kernel_initializer,
+    kernel_regularizer,
+    kernel_constraint
+);
+trained_methods!(
+    EinsumDense,
+    bias,
+    "the bias",
+    bias_initializer,
+    bias_regularizer,
+    bias_constraint
+);
+
+impl EinsumDense {
+    /// A layer of this equation, whose results have this shape.
+    #[track_caller]
+    pub fn new(equation: impl Into<String>, output_shape: impl Into<Vec<Option<usize>>>) -> Self {
+        EinsumDense {
+            options: Options::here(),
+            equation: equation.into(),
+            output_shape: output_shape.into(),
+            activation: "linear".into(),
+            bias_axes: None,
+            kernel: Trained::new("glorot_uniform"),
+            bias: Trained::new("zeros"),
+        }
+    }
+
+    /// A projection of an attention layer: equation, output shape and bias axes, with the
+    /// settings that all of them share.
+    pub(super) fn part(
+        name: &str,
+        (equation, shape, bias_axes): (String, Vec<Option<usize>>, Option<String>),
+        settings: &Projections,
+    ) -> Self {
+        let layer = EinsumDense::new(equation, shape).name(name);
+        let activity_regularizer = settings.activity.clone();
+        EinsumDense {
+            options: Options { activity_regularizer, ..layer.options.clone() },
+            bias_axes,
+            kernel: settings.kernel.clone(),
+            bias: settings.bias.clone(),
+            ..layer
+        }
+    }
+
+    /// Sets what follows the sums.
+    pub fn activation(mut self, activation: impl Into<Choice<dyn Activation>>) -> Self {
+        self.activation = activation.into();
+        self
+    }
+
+    /// Sets the axes along which a bias varies.
+    pub fn bias_axes(mut self, axes: impl Into<String>) -> Self {
+        self.bias_axes = Some(axes.into());
+        self
+    }
+
+    /// The terms of the equation for inputs of so many axes, letters for those that `...`
+    /// stands for, with the number of these at the beginning and at the end.
+    fn terms(&self, ndim: usize) -> Result<Terms> {
+        let malformed = || {
+            Error::new(ErrorKind::Argument, format!("the equation `{}`", self.equation)).expected(
+                "a term for the input, one for the kernel and one for the result, such as \
+                 \"abc,cd->abd\" or \"...x,xy->...y\"",
+            )
+        };
+        let equation: String = self.equation.chars().filter(|c| !c.is_whitespace()).collect();
+        let (inputs, output) = equation.split_once("->").ok_or_else(malformed)?;
+        let (input, kernel) = inputs.split_once(',').ok_or_else(malformed)?;
+        let is_plain = |term: &str| !term.is_empty() && term.chars().all(char::is_alphabetic);
+        let stripped = |strip: fn(&str) -> Option<&str>| strip(input).zip(strip(output));
+        let left = stripped(|term| term.strip_prefix("..."));
+        let right = stripped(|term| term.strip_suffix("..."));
+        let (plain_input, plain_output) = left.or(right).unwrap_or((input, output));
+        if ![plain_input, kernel, plain_output].into_iter().all(is_plain) {
+            return Err(malformed());
+        }
+        let elided = match (left.or(right), ndim.checked_sub(plain_input.chars().count())) {
+            (Some(_), Some(elided)) => elided,
+            (None, Some(0)) => 0,
+            _ => {
+                return Err(Error::new(ErrorKind::Shape, format!("an input of {ndim} axes"))
+                    .expected(format!("the axes of `{input}`")));
+            }
+        };
+        Ok(Terms {
+            input: plain_input.chars().collect(),
+            kernel: kernel.chars().collect(),
+            output: plain_output.chars().collect(),
+            before: if left.is_some() { elided } else { 0 },
+            after: if left.is_some() { 0 } else { elided },
+        })
+    }
+
+    /// The shapes of kernel and bias.
+    fn sizes(&self, input: &Shape) -> Result<Sizes> {
+        let terms = self.terms(input.ndim())?;
+        let given = || self.output_shape.iter().copied();
+        // The result's axes, batch axis and elided ones included.
+        let batch = input.first().copied();
+        let own = |axes: std::ops::Range<usize>| input[axes].iter().map(|&dim| Some(dim));
+        let output: Vec<Option<usize>> = std::iter::once(batch)
+            .chain(own(1..terms.before.max(1)))
+            .chain(given())
+            .chain(own(input.ndim() - terms.after..input.ndim()))
+            .collect();
+        let expected = terms.before + terms.output.len() + terms.after;
+        if output.len() != expected {
+            return Err(Error::new(
+                ErrorKind::Argument,
+                format!("an output shape of {} axes", self.output_shape.len()),
+            )
+            .expected(format!(
+                "{}",
+                (self.output_shape.len() + expected).saturating_sub(output.len())
+            )));
+        }
+        let length_in = |letter: char| {
+            let at = terms.input.iter().position(|&known| known == letter)?;
+            Some(input[terms.before + at])
+        };
+        let length_out = |letter: char| -> Option<usize> {
+            let at = terms.output.iter().position(|&known| known == letter)?;
+            output[terms.before + at].or_else(|| length_in(letter))
+        };
+        for &letter in &terms.output {
+            if let (Some(given), Some(own)) = (length_out(letter), length_in(letter))
+                && given != own
+            {
+                return Err(Error::new(
+                    ErrorKind::Shape,
+                    format!("the axis `{letter}` is {own} long in an input of shape {input}"),
+                )
+                .expected(format!("{given}, as in the output shape")));
+            }
+        }
+        let unknown = |letter: char| {
+            Error::new(
+                ErrorKind::Argument,
+                format!("the length of the axis `{letter}` is not known"),
+            )
+            .expected("an axis of the input, or a number in the output shape")
+        };
+        let length = |letter: char| {
+            length_out(letter).or_else(|| length_in(letter)).ok_or_else(|| unknown(letter))
+        };
+        let kernel =
+            terms.kernel.iter().map(|&letter| length(letter)).collect::<Result<Vec<_>>>()?;
+        let bias = self.bias_axes.as_ref().map(|axes| -> Result<Vec<usize>> {
+            let place = |letter: char| {
+                let at = terms.output.iter().position(|&known| known == letter);
+                at.ok_or_else(|| {
+                    Error::new(ErrorKind::Argument, format!("the bias axis `{letter}`"))
+                        .expected("an axis of the result")
+                })
+            };
+            let places: BTreeSet<usize> = axes.chars().map(place).collect::<Result<_>>()?;
+            let first = places.first().copied().unwrap_or(terms.output.len());
+            let dim = |at: usize| match places.contains(&at) {
+                true => length(terms.output[at]),
+                false => Ok(1),
+            };
+            let named = (first..terms.output.len()).map(dim);
+            named.chain((0..terms.after).map(|_| Ok(1))).collect()
+        });
+        Ok(Sizes { kernel, bias: bias.transpose()?, terms })
+    }
+}
+
+/// An equation, the axes that `...` stands for apart.
+#[derive(Debug)]
+struct Terms {
+    input: Vec<char>,
+    kernel: Vec<char>,
+    output: Vec<char>,
+    before: usize,
+    after: usize,
+}
+
+/// The shapes of the weights.
+#[derive(Debug)]
+struct Sizes {
+    kernel: Vec<usize>,
+    bias: Option<Vec<usize>>,
+    terms: Terms,
+}
+
+impl Terms {
+    /// How many axes are summed over, when the layer is a dense one over the input's last axes:
+    /// the kernel's first axes are these, in order, and its others are the result's last.
+    fn as_dense(&self, bias: Option<&str>) -> Option<usize> {
+        let made = self.kernel.iter().rev().take_while(|letter| !self.input.contains(letter));
+        let made = made.count();
+        let summed = self.kernel.len() - made;
+        let kept = self.input.len().checked_sub(summed)?;
+        let fits = self.after == 0
+            && summed > 0
+            && made > 0
+            && self.input[kept..] == self.kernel[..summed]
+            && self.output[..] == [&self.input[..kept], &self.kernel[summed..]].concat()
+            && bias.is_none_or(|bias| bias.chars().eq(self.kernel[summed..].iter().copied()));
+        fits.then_some(summed)
+    }
+}
+
+/// An initializer that goes by the number of inputs and outputs is told which axes they are,
+/// unless it was.
+fn with_axes(start: Arc<dyn Initializer>, terms: &Terms) -> Result<Arc<dyn Initializer>> {
+    let mut config = start.config();
+    let is_untold = |name: &str| config.get(name).is_some_and(Value::is_null);
+    if !is_untold("input_axes") && !is_untold("output_axes") {
+        return Ok(start);
+    }
+    let axes = |made: bool| -> Vec<usize> {
+        let is_made = |at: &usize| terms.output.contains(&terms.kernel[*at]);
+        (0..terms.kernel.len()).filter(|at| is_made(at) == made).collect()
+    };
+    config.insert("input_axes".into(), json!(axes(false)));
+    config.insert("output_axes".into(), json!(axes(true)));
+    REGISTRY.deserialize(&json!({"class_name": start.class_name(), "config": config}))
+}
+
+impl Described for EinsumDense {
+    fn class_name(&self) -> &'static str {
+        "EinsumDense"
+    }
+
+    fn config(&self) -> Config {
+        let mut config = self.options.config();
+        config.insert("output_shape".into(), json!(self.output_shape));
+        config.insert("equation".into(), json!(self.equation));
+        config.insert("activation".into(), serialize_activation(&self.activation));
+        config.insert("bias_axes".into(), json!(self.bias_axes));
+        let weights = [("kernel", &self.kernel), ("bias", &self.bias)];
+        trained::write_initializers(&mut config, &weights);
+        trained::write_regularizers(&mut config, &weights);
+        let activity = serialize_regularizer(&self.options.activity_regularizer);
+        config.insert("activity_regularizer".into(), activity);
+        trained::write_constraints(&mut config, &weights);
+        config.insert("quantization_config".into(), json!(null));
+        config
+    }
+}
+
+impl Layer for EinsumDense {
+    fn options(&self) -> &Options {
+        &self.options
+    }
+
+    fn check(&self) -> Result<()> {
+        self.activation.resolve()?;
+        self.kernel.check()?;
+        self.bias.check()
+    }
+
+    fn weights(&self, inputs: &[Shape]) -> Result<Vec<Weight>> {
+        let sizes = self.sizes(&inputs[0])?;
+        let mut kernel = self.kernel.weight("kernel", sizes.kernel)?;
+        let start = with_axes(self.kernel.initializer.resolve()?, &sizes.terms)?;
+        kernel.start = super::Start::Initializer(start);
+        let bias = sizes.bias.map(|bias| self.bias.weight("bias", bias));
+        Ok([kernel].into_iter().chain(bias.transpose()?).collect())
+    }
+
+    fn call<'g>(&self, inputs: &[Node<'g>], call: &Call<'_, 'g>) -> Result<Vec<Node<'g>>> {
+        let (x, kernel) = (inputs[0], call.weights[0]);
+        let (shape, made) = (x.shape(), kernel.shape());
+        let bias = self.bias_axes.as_ref().map(|_| call.weights[1]);
+        let terms = self.terms(shape.ndim())?;
+        let sums = match terms.as_dense(self.bias_axes.as_deref()) {
+            Some(summed) => {
+                let (k, n) = (&made[..summed], &made[summed..]);
+                let (k, n): (usize, usize) = (k.iter().product(), n.iter().product());
+                let kept = &shape[..shape.ndim() - summed];
+                let x = x.reshape([kept, &[k]].concat());
+                let bias = bias.map(|bias| bias.reshape([n]));
+                x.linear(kernel.reshape([k, n]), bias, LinearActivation::Identity)
+                    .reshape([kept, &made[summed..]].concat())
+            }
+            None => {
+                let sums = einsum(&self.equation, &[x, kernel])?;
+                bias.map_or(sums, |bias| sums + bias)
+            }
+        };
+        Ok(vec![self.activation.resolve()?.call(sums)])
+    }
+}
+
+pub(super) const ENTRY: Entry<dyn Layer> = Entry {
+    class_name: "EinsumDense",
+    names: &[],
+    summary: "a dense layer over any axes, by an equation",
+    from_config,
+};
+
+fn from_config(reader: &mut ConfigReader<'_>) -> Result<Arc<dyn Layer>> {
+    let options = Options::read(reader)?;
+    let equation = reader.maybe_string("equation");
+    let shape = reader.value("output_shape").and_then(partial_shape);
+    if equation.is_none() || shape.is_none() {
+        reader.refuse("`equation` and `output_shape` are not both given");
+    }
+    let layer = EinsumDense::new(equation.unwrap_or_default(), shape.unwrap_or_default());
+    let mut layer = EinsumDense { options, ..layer };
+    if let Some(activation) = reader.object::<dyn Activation>("activation")? {
+        layer.activation = activation.into();
+    }
+    layer.bias_axes = reader.maybe_string("bias_axes");
+    layer.kernel.read(reader, "kernel")?;
+    layer.bias.read(reader, "bias")?;
+    refuse_given(reader, &["quantization_config", "lora_rank", "gptq_unpacked_column_size"]);
+    reader.ignore(&["lora_alpha"]);
+    layer.check()?;
+    Ok(Arc::new(layer))
+}
+
+/// A number, or a list of numbers and nulls.
+pub(super) fn partial_shape(value: &Value) -> Option<Vec<Option<usize>>> {
+    let dim = |dim: &Value| match dim {
+        Value::Null => Some(None),
+        dim => dim.as_u64().map(|dim| Some(dim as usize)),
+    };
+    match value {
+        Value::Array(dims) => dims.iter().map(dim).collect(),
+        value => dim(value).map(|dim| vec![dim]),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn equations_give_the_shapes_of_weights() {
+        let sizes = |equation: &str, output: &[Option<usize>], bias: &str, input: &[usize]| {
+            let layer = EinsumDense::new(equation, output).bias_axes(bias);
+            let sizes = layer.sizes(&Shape::from(input)).unwrap();
+            (sizes.kernel, sizes.bias.unwrap())
+        };
+        let (six, any) = (Some(6), None);
+        assert_eq!(sizes("abc,cd->abd", &[any, six], "d", &[2, 3, 4]), (vec![4, 6], vec![6]));
+        assert_eq!(sizes("...x,xy->...y", &[six], "y", &[2, 3, 4]), (vec![4, 6], vec![6]));
+        assert_eq!(sizes("abc,bd->adc", &[six, any], "d", &[2, 3, 4]), (vec![3, 6], vec![6, 1]));
+        assert_eq!(
+            sizes("ab...,bd->ad...", &[six], "d", &[2, 3, 4, 5]),
+            (vec![3, 6], vec![6, 1, 1])
+        );
+        assert_eq!(
+            sizes("abc,cde->abde", &[any, six, Some(5)], "e", &[2, 3, 4]),
+            (vec![4, 6, 5], vec![5])
+        );
+    }
+
+    #[test]
+    fn fans_are_the_axes_of_the_equation() {
+        let layer = EinsumDense::new("abc,cde->abde", [None, Some(2), Some(3)]);
+        let weights = layer.weights(&[Shape::from([1, 2, 4])]).unwrap();
+        let super::super::Start::Initializer(start) = &weights[0].start else { panic!() };
+        assert_eq!(start.config()["input_axes"], json!([0]));
+        assert_eq!(start.config()["output_axes"], json!([1, 2]));
+    }
+}

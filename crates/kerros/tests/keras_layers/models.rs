@@ -1,0 +1,163 @@
+//! Whole models: sequences, attention, operations.
+
+use kerros::layers::REGISTRY;
+use kerros::object::{Config, ConfigReader};
+use kerros::optimizers::SGD;
+use kerros::{Fit, Model, Tensor, Verbose};
+use serde_json::Value;
+
+use crate::keras::{fixture, numbers, tensor};
+
+/// Salts of `fixtures/families/layer_case.py`.
+const SALT_TARGET: usize = 50;
+const SALT_WEIGHTS: usize = 70;
+
+/// The numbers of `layer_case.fill`.
+fn fill(shape: &[usize], salt: usize) -> Vec<f32> {
+    let count: usize = shape.iter().product();
+    let number = |i: usize| ((i * i * 7 + i * 29 + salt * 17) % 61) as f32 - 30.0;
+    (0..count).map(|i| number(i) / 16.0).collect()
+}
+
+fn shape(value: &Value) -> Vec<usize> {
+    value.as_array().unwrap().iter().map(|dim| dim.as_u64().unwrap() as usize).collect()
+}
+
+/// The weights that both sides begin with.
+fn start(case: &Value) -> Vec<Tensor> {
+    let weights = case["weights"].as_array().unwrap().iter().enumerate();
+    let weight = |(at, weight): (usize, &Value)| {
+        let shape = shape(&weight["shape"]);
+        let values: Vec<f32> =
+            fill(&shape, SALT_WEIGHTS + at).into_iter().map(|value| value / 4.0).collect();
+        Tensor::new(shape, values).unwrap()
+    };
+    weights.map(weight).collect()
+}
+
+/// The numbers that differ by more than the tolerance, in words: 1e-5 relative, plus an absolute
+/// share of 1e-5 of the array's largest number, because elements near zero carry the rounding of
+/// the sums they come from.
+fn difference(what: &str, found: &[f64], expected: &[f64]) -> Option<String> {
+    if found.len() != expected.len() {
+        return Some(format!("{what}: {} numbers instead of {}", found.len(), expected.len()));
+    }
+    let largest = expected.iter().fold(0.0f64, |largest, e| largest.max(e.abs()));
+    let is_off = |(f, e): (&f64, &f64)| {
+        let is_close = (f - e).abs() <= 1e-5 * (e.abs() + largest);
+        !(is_close || f == e || (f.is_nan() && e.is_nan()))
+    };
+    let at = found.iter().zip(expected).position(is_off)?;
+    Some(format!("{what}[{at}]: {} instead of {}", found[at], expected[at]))
+}
+
+fn check(case: &Value, content: &Value) -> kerros::Result<Vec<String>> {
+    let mut problems = Vec::new();
+    let mut model = Model::from_json(case["model"].as_str().unwrap())?;
+    let expected: Vec<(String, Vec<usize>)> = case["weights"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|weight| (weight["name"].as_str().unwrap().to_string(), shape(&weight["shape"])))
+        .collect();
+    let last = |path: &str| path.rsplit('/').next().unwrap_or_default().to_string();
+    let found: Vec<(String, Vec<usize>)> =
+        model.weights()?.iter().map(|(path, value)| (last(path), value.shape().to_vec())).collect();
+    if found != expected {
+        return Ok(vec![format!("weights {found:?} instead of {expected:?}")]);
+    }
+    model.set_weights(&start(case))?;
+    let x: Vec<Tensor> = case["x"].as_array().unwrap().iter().map(tensor).collect();
+    let mut outputs = Vec::new();
+    for _ in 0..case["calls"].as_u64().unwrap() {
+        outputs = model.predict_all(x.clone())?;
+    }
+    let expected = case["outputs"].as_array().unwrap();
+    if outputs.len() != expected.len() {
+        problems.push(format!("{} outputs instead of {}", outputs.len(), expected.len()));
+    }
+    for (at, (found, expected)) in outputs.iter().zip(expected).enumerate() {
+        if found.shape().to_vec() != shape(&expected["shape"]) {
+            problems.push(format!("output {at}: {} and {}", found.shape(), expected["shape"]));
+        }
+        let what = format!("output {at}");
+        problems.extend(difference(&what, &found.to_vec_f64(), &numbers(expected)));
+    }
+    let Some(trained) = case["trained_weights"].as_array() else { return Ok(problems) };
+    // What stateful layers remember must not reach the training.
+    let mut model = Model::from_json(case["model"].as_str().unwrap())?;
+    model.set_weights(&start(case))?;
+    let rate = content["learning_rate"].as_f64().unwrap() as f32;
+    model.compile(SGD::new(rate), "mse", ())?;
+    let y: Vec<Tensor> = outputs
+        .iter()
+        .enumerate()
+        .map(|(at, output)| {
+            Tensor::new(output.shape().clone(), fill(output.shape(), SALT_TARGET + at))
+        })
+        .collect::<kerros::Result<_>>()?;
+    let fixed = model.network().inputs.iter().find_map(|input| input.batch);
+    let batch_size = fixed.unwrap_or(content["batch_size"].as_u64().unwrap() as usize);
+    let fit = Fit::epochs(content["epochs"].as_u64().unwrap() as usize)
+        .batch_size(batch_size)
+        .shuffle(false)
+        .verbose(Verbose::Silent);
+    let history = model.fit((x, y), fit)?;
+    let losses: Vec<f64> =
+        case["losses"].as_array().unwrap().iter().map(|loss| loss.as_f64().unwrap()).collect();
+    problems.extend(difference("loss", history.get("loss").unwrap_or_default(), &losses));
+    for (at, (found, expected)) in model.get_weights()?.iter().zip(trained).enumerate() {
+        let what = format!("trained {}", case["weights"][at]["name"]);
+        problems.extend(difference(&what, &found.to_vec_f64(), &numbers(expected)));
+    }
+    Ok(problems)
+}
+
+/// Checks all cases and configs of a family.
+#[track_caller]
+fn check_family(name: &str) {
+    let content = fixture(&format!("{name}.json"));
+    let mut problems = Vec::new();
+    for case in content["cases"].as_array().unwrap() {
+        let found = match check(case, &content) {
+            Ok(found) => found,
+            Err(error) => vec![error.to_string()],
+        };
+        problems.extend(found.iter().map(|problem| format!("{}: {problem}", case["name"])));
+    }
+    for expected in content["configs"].as_array().unwrap() {
+        let class = expected["class_name"].as_str().unwrap();
+        let config: Config = serde_json::from_str(expected["config"].as_str().unwrap()).unwrap();
+        match built(class, &config) {
+            // Texts, so that the order of the settings counts.
+            Ok(found) if found == Value::Object(config.clone()).to_string() => {}
+            Ok(found) => problems
+                .push(format!("config of {class}:\n    {found}\n    {}", Value::Object(config))),
+            Err(error) => problems.push(format!("config of {class}: {error}")),
+        }
+    }
+    assert!(problems.is_empty(), "{} problems:\n{}", problems.len(), problems.join("\n"));
+}
+
+/// The config of the layer that a config makes.
+fn built(class: &str, config: &Config) -> kerros::Result<String> {
+    let mut reader = ConfigReader::new(config);
+    let layer = (REGISTRY.find(class)?.from_config)(&mut reader)?;
+    reader.finish()?;
+    Ok(Value::Object(layer.config()).to_string())
+}
+
+#[test]
+fn embeddings_and_equations() {
+    check_family("layers_embedding");
+}
+
+#[test]
+fn recurrent_layers() {
+    check_family("layers_recurrent");
+}
+
+#[test]
+fn attention_layers() {
+    check_family("layers_attention");
+}
