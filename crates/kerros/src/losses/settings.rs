@@ -144,6 +144,20 @@ impl Setting for Vec<f64> {
     }
 }
 
+/// The class axis of sparse targets, which is always the last: as in Keras on JAX.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct LastAxis;
+
+impl Setting for LastAxis {
+    const WHAT: &'static str = "-1, as labels go with classes along the last axis";
+    fn write(&self) -> Value {
+        json!(-1)
+    }
+    fn read(value: &Value) -> Option<Self> {
+        (value.as_i64() == Some(-1)).then_some(LastAxis)
+    }
+}
+
 /// The element type of losses and metrics: `float32`, by its name or as a policy.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(crate) struct Float32;

@@ -1,6 +1,6 @@
 //! Counts of right and wrong yes and no, at one or several thresholds.
 
-use kerros_core::{Error, ErrorKind, Result, Shape, Tensor};
+use kerros_core::{DType, Error, ErrorKind, Result, Shape, Tensor};
 use kerros_graph::Node;
 
 use super::mean::fit_weight;
@@ -81,7 +81,7 @@ impl Thresholds {
                 if *is_open {
                     last = last.maximum(0.0);
                 }
-                let index = graph.iota(*count).cast(kerros_core::DType::F32).reshape(column);
+                let index = graph.iota(*count).cast(DType::F32).reshape(column);
                 last.greater_equal(index)
             }
         }
@@ -241,8 +241,8 @@ impl Counting {
 /// Predictions with all but the `k` largest of a row made far too small for a yes; of equals
 /// the first count.
 fn largest_only(y_pred: Node<'_>, k: usize) -> Node<'_> {
-    let rank = y_pred.argsort(true).argsort(false);
-    let is_among = rank.cast(kerros_core::DType::F32).less(k as f32);
+    let rank = y_pred.argsort(true).cast(DType::F32).argsort(false).cast(DType::F32);
+    let is_among = rank.less(k as f32);
     is_among.select(y_pred, NEVER as f32)
 }
 

@@ -68,7 +68,7 @@ impl MeanMetric for SparseTopKCategoricalAccuracy {
             return in_top_k(y_true, y_pred, self.k);
         }
         let last = y_pred.ndim() - 1;
-        let first = y_pred.slice(last, 0, self.k.min(y_pred.shape().last()));
+        let first = y_pred.cast(DType::F32).slice(last, 0, self.k.min(y_pred.shape().last()));
         let is_hit = first.equal(y_true.cast(DType::F32).keep(last)).cast(DType::F32);
         is_hit.max(&[-1])
     }

@@ -9,7 +9,6 @@ use super::archive::Archive;
 use super::metadata::{self, Resume};
 use super::{FileKind, describe, python_json, rebuild, weights};
 use crate::model::Model;
-use crate::schedules::LearningRate;
 
 impl Model {
     /// Writes the model to a `.keras` file that Keras 3 and [`super::load_model`] load: layers,
@@ -62,18 +61,13 @@ impl Model {
 
     fn config_with_warnings(&mut self) -> Result<(Value, Vec<String>)> {
         let mut warnings = Vec::new();
-        let mut rate = None;
         if let Some(compiled) = &self.compiled {
             let options = compiled.optimizer.options();
             if !options.exclude_from_weight_decay.is_empty() {
                 warnings.push("files do not keep `exclude_from_weight_decay`".into());
             }
-            let is_constant = matches!(options.learning_rate, LearningRate::Constant(_));
-            // The rate of the optimizer's variable, where there is one.
-            if is_constant && compiled.optimizer_states.is_some() {
-                rate = Some(self.learning_rate()?);
-            }
         }
+        let rate = self.learning_rate_variable()?;
         let compiled = self.compiled.as_ref();
         let config = describe::model(&self.network, compiled, rate, &mut warnings);
         if let Err(error) = rebuild::plan(&config, true) {
