@@ -222,9 +222,15 @@ impl<'a> ConfigReader<'a> {
 
     /// The raw value of an argument; JSON null counts as absent.
     pub fn value(&mut self, name: &str) -> Option<&'a Value> {
+        self.given(name).filter(|value| !value.is_null())
+    }
+
+    /// The raw value of an argument, null where that is given: Python's `None` where it differs
+    /// from the default.
+    pub fn given(&mut self, name: &str) -> Option<&'a Value> {
         let (key, value) = self.config.get_key_value(name)?;
         self.used.push(key);
-        (!value.is_null()).then_some(value)
+        Some(value)
     }
 
     /// Whether an argument is given as null, which [`ConfigReader::value`] counts as absent.
@@ -340,6 +346,14 @@ impl<'a> ConfigReader<'a> {
         for name in names {
             self.value(name);
         }
+    }
+
+    /// The arguments that nobody has asked for, for somebody who knows more of them.
+    pub fn rest(&mut self) -> Config {
+        let unread = |key: &&String| !self.used.contains(&key.as_str());
+        let keys: Vec<&'a String> = self.config.keys().filter(unread).collect();
+        self.used.extend(keys.iter().map(|key| key.as_str()));
+        keys.iter().map(|&key| (key.clone(), self.config[key].clone())).collect()
     }
 
     /// Checks that every argument was understood.

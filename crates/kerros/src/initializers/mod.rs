@@ -15,6 +15,7 @@ mod orthogonal;
 mod random_normal;
 mod random_uniform;
 mod sample;
+mod stft;
 mod truncated_normal;
 mod variance_scaling;
 mod zeros;
@@ -26,6 +27,7 @@ pub use ones::Ones;
 pub use orthogonal::Orthogonal;
 pub use random_normal::RandomNormal;
 pub use random_uniform::RandomUniform;
+pub use stft::{STFT, Scaling, Side, Window};
 pub use truncated_normal::TruncatedNormal;
 pub use variance_scaling::{
     Distribution, GlorotNormal, GlorotUniform, HeNormal, HeUniform, LecunNormal, LecunUniform,
@@ -91,6 +93,7 @@ static ENTRIES: &[Entry<dyn Initializer>] = &[
     LecunNormal::ENTRY,
     VarianceScaling::ENTRY,
     Orthogonal::ENTRY,
+    STFT::ENTRY,
 ];
 
 family!(Initializer, REGISTRY);

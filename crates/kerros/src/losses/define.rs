@@ -56,7 +56,9 @@ macro_rules! loss {
                 names: $names,
                 summary: $summary,
                 from_config: |reader| {
-                    reader.ignore(&["dtype", "fn"]);
+                    reader.ignore(&["fn"]);
+                    let dtype = $crate::losses::settings::Float32;
+                    $crate::losses::settings::read_setting(reader, "dtype", dtype);
                     let loss = $Name::read(reader);
                     $crate::losses::Loss::check(&loss)?;
                     Ok(std::sync::Arc::new(loss))

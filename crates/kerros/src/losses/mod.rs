@@ -14,6 +14,7 @@ mod categorical_generalized_cross_entropy;
 mod categorical_hinge;
 mod circle;
 pub(crate) mod cosine_similarity;
+mod ctc;
 mod custom;
 mod define;
 mod dice;
@@ -43,6 +44,7 @@ pub use categorical_generalized_cross_entropy::CategoricalGeneralizedCrossEntrop
 pub use categorical_hinge::CategoricalHinge;
 pub use circle::Circle;
 pub use cosine_similarity::CosineSimilarity;
+pub use ctc::CTC;
 pub use custom::CustomLoss;
 pub use dice::Dice;
 pub use hinge::Hinge;
@@ -171,6 +173,7 @@ static ENTRIES: &[Entry<dyn Loss>] = &[
     dice::ENTRY,
     tversky::ENTRY,
     circle::ENTRY,
+    ctc::ENTRY,
 ];
 
 /// Where probabilities are clipped, and what keeps divisors from 0: `keras.config.epsilon()`.

@@ -14,6 +14,14 @@ pub(crate) trait Setting: Sized {
     fn write(&self) -> Value;
     /// The value of that JSON.
     fn read(value: &Value) -> Option<Self>;
+    /// The value of JSON null; `None` where null stands for the default.
+    fn of_null() -> Option<Self> {
+        None
+    }
+    /// Whether configs say nothing of it, because Keras's do not.
+    fn is_left_out(&self) -> bool {
+        false
+    }
 }
 
 impl Setting for f64 {
@@ -76,7 +84,7 @@ impl Setting for String {
     }
 }
 
-/// `null` is `None`; so is absence where that is the default.
+/// Null is `None`, also where the default is another; so is absence where that is the default.
 impl<T: Setting> Setting for Option<T> {
     const WHAT: &'static str = T::WHAT;
     fn write(&self) -> Value {
@@ -84,6 +92,19 @@ impl<T: Setting> Setting for Option<T> {
     }
     fn read(value: &Value) -> Option<Self> {
         T::read(value).map(Some)
+    }
+    fn of_null() -> Option<Self> {
+        Some(None)
+    }
+}
+
+impl Setting for Vec<usize> {
+    const WHAT: &'static str = "a list of whole numbers from 0 on";
+    fn write(&self) -> Value {
+        json!(self)
+    }
+    fn read(value: &Value) -> Option<Self> {
+        value.as_array()?.iter().map(usize::read).collect()
     }
 }
 
@@ -104,6 +125,84 @@ impl Setting for Vec<isize> {
     }
 }
 
+/// One number, or a list: Keras takes either where it takes several thresholds, and writes what
+/// was an array as an object around the list.
+impl Setting for Vec<f64> {
+    const WHAT: &'static str = "a number, or a list of them";
+    fn write(&self) -> Value {
+        match self.as_slice() {
+            [number] => json!(number),
+            numbers => json!(numbers),
+        }
+    }
+    fn read(value: &Value) -> Option<Self> {
+        let value = value.get("config").and_then(|config| config.get("value")).unwrap_or(value);
+        match value.as_array() {
+            Some(numbers) => numbers.iter().map(f64::read).collect(),
+            None => f64::read(value).map(|number| vec![number]),
+        }
+    }
+}
+
+/// The class axis of sparse targets, which is always the last: as in Keras on JAX.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct LastAxis;
+
+impl Setting for LastAxis {
+    const WHAT: &'static str = "-1, as labels go with classes along the last axis";
+    fn write(&self) -> Value {
+        json!(-1)
+    }
+    fn read(value: &Value) -> Option<Self> {
+        (value.as_i64() == Some(-1)).then_some(LastAxis)
+    }
+}
+
+/// The element type of losses and metrics: `float32`, by its name or as a policy.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(crate) struct Float32;
+
+impl Setting for Float32 {
+    const WHAT: &'static str = "float32";
+    fn write(&self) -> Value {
+        json!("float32")
+    }
+    fn read(value: &Value) -> Option<Self> {
+        (dtype_name(value) == Some("float32")).then_some(Float32)
+    }
+}
+
+/// The name of an element type, given as such or as a serialized policy.
+pub(crate) fn dtype_name(value: &Value) -> Option<&str> {
+    value.get("config").and_then(|config| config.get("name")).unwrap_or(value).as_str()
+}
+
+/// An enumeration whose variants are words of Keras.
+macro_rules! words {
+    (
+        $(#[$meta:meta])*
+        pub enum $Name:ident { $($(#[$doc:meta])* $Variant:ident = $word:literal,)* }
+        what: $what:literal
+    ) => {
+        $(#[$meta])*
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+        pub enum $Name { $($(#[$doc])* $Variant,)* }
+
+        impl $crate::losses::settings::Setting for $Name {
+            const WHAT: &'static str = $what;
+            fn write(&self) -> serde_json::Value {
+                match self { $($Name::$Variant => $word.into(),)* }
+            }
+            fn read(value: &serde_json::Value) -> Option<Self> {
+                let word = value.as_str()?;
+                $(if word.eq_ignore_ascii_case($word) { return Some($Name::$Variant); })*
+                None
+            }
+        }
+    };
+}
+pub(crate) use words;
+
 impl Setting for Reduction {
     const WHAT: &'static str = "sum_over_batch_size, sum, mean, mean_with_sample_weight or none";
     fn write(&self) -> Value {
@@ -112,15 +211,31 @@ impl Setting for Reduction {
     fn read(value: &Value) -> Option<Self> {
         Reduction::ALL.into_iter().find(|reduction| Some(reduction.name()) == value.as_str())
     }
+    fn of_null() -> Option<Self> {
+        Some(Reduction::None)
+    }
 }
 
 /// Reads one setting: its default when absent, a note for the final error when unreadable.
 pub(crate) fn read_setting<T: Setting>(reader: &mut ConfigReader<'_>, name: &str, default: T) -> T {
-    let Some(value) = reader.value(name) else { return default };
+    let value = match reader.given(name) {
+        None => return default,
+        Some(Value::Null) => return T::of_null().unwrap_or(default),
+        Some(value) => value,
+    };
     T::read(value).unwrap_or_else(|| {
         reader.refuse(format!("`{name}` is {value}, expected {}", T::WHAT));
         default
     })
+}
+
+/// Reads a setting without a default: a note for the final error when it is absent.
+pub(crate) fn read_required<T: Setting + Default>(reader: &mut ConfigReader<'_>, name: &str) -> T {
+    if reader.value(name).is_none() {
+        reader.refuse(format!("`{name}` is missing, expected {}", T::WHAT));
+        return T::default();
+    }
+    read_setting(reader, name, T::default())
 }
 
 /// Declares a struct whose fields are settings with defaults.

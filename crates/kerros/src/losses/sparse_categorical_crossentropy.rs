@@ -2,6 +2,7 @@ use kerros_core::DType;
 use kerros_graph::Node;
 
 use super::define::{loss, named};
+use super::settings::LastAxis;
 use super::{Loss, Targets, clip_probability};
 
 loss! {
@@ -21,7 +22,7 @@ loss! {
     ///
     /// # Gradient
     /// 0 for probabilities outside the clipping range.
-    SparseCategoricalCrossentropy { from_logits: bool = false, ignore_class: Option<i32> = None }
+    SparseCategoricalCrossentropy { from_logits: bool = false, ignore_class: Option<i32> = None, axis: LastAxis = LastAxis }
     name: "sparse_categorical_crossentropy",
     names: &["sparse_categorical_crossentropy"],
     summary: "cross-entropy of class indices",

@@ -108,6 +108,18 @@ fn per_sample(values: Node<'_>, kept: usize) -> Node<'_> {
     if axes.is_empty() { values } else { values.mean(&axes) }
 }
 
+/// Weights as `f32` that broadcast against the values: those of the leading axes count for all
+/// that stands behind.
+///
+/// # Errors
+/// [`ErrorKind::Shape`] for weights that are neither one per sample nor one per value.
+pub(super) fn fit_weight<'g>(weight: Node<'g>, values: &Shape) -> Result<Node<'g>> {
+    let weight = fit(weight, values)?;
+    let mut dims = weight.shape().to_vec();
+    dims.resize(values.ndim(), 1);
+    Ok(weight.reshape(dims))
+}
+
 /// Weights as `f32`, over the leading axes of the values.
 fn fit<'g>(weight: Node<'g>, values: &Shape) -> Result<Node<'g>> {
     let shape = weight.shape();

@@ -1,42 +1,67 @@
 //! Metrics: one file each (means of losses share one), and the list below.
 
 use kerros_core::{DType, Result, Shape, Tensor};
-use kerros_graph::Node;
+use kerros_graph::{Node, Type};
 
 use crate::losses::Targets;
 use crate::object::{Described, Entry, Registry, family};
 
 mod accuracy;
+mod at_constraint;
+mod auc;
 mod binary_accuracy;
 mod categorical_accuracy;
+mod confusion;
+mod correlations;
 mod cosine_similarity;
+mod counts;
 mod custom;
 mod define;
+mod f_scores;
+mod iou;
 mod mean;
+mod mean_and_sum;
+mod mean_metric_wrapper;
 mod of_losses;
+mod precision_and_recall;
+mod r2_score;
 mod resolve;
 mod root_mean_squared_error;
 mod sparse_categorical_accuracy;
 mod sparse_top_k_categorical_accuracy;
 mod top_k_categorical_accuracy;
+mod tracker;
 mod value;
 
 pub use accuracy::{Accuracy, ExactAccuracy, resolve_accuracy};
+pub use at_constraint::{
+    PrecisionAtRecall, RecallAtPrecision, SensitivityAtSpecificity, SpecificityAtSensitivity,
+};
+pub use auc::{AUC, Curve, Summation};
 pub use binary_accuracy::BinaryAccuracy;
 pub use categorical_accuracy::CategoricalAccuracy;
+pub use correlations::{ConcordanceCorrelation, PearsonCorrelation};
 pub use cosine_similarity::CosineSimilarity;
+pub use counts::{FalseNegatives, FalsePositives, TrueNegatives, TruePositives};
 pub use custom::CustomMetric;
+pub use f_scores::{Average, F1Score, FBetaScore};
+pub use iou::{BinaryIoU, IoU, MeanIoU, OneHotIoU, OneHotMeanIoU};
 pub use mean::MeanMetric;
+pub use mean_and_sum::{Mean, Sum};
+pub use mean_metric_wrapper::MeanMetricWrapper;
 pub use of_losses::{
     BinaryCrossentropy, CategoricalCrossentropy, CategoricalHinge, Hinge, KLDivergence,
     LogCoshError, MeanAbsoluteError, MeanAbsolutePercentageError, MeanSquaredError,
     MeanSquaredLogarithmicError, Poisson, SparseCategoricalCrossentropy, SquaredHinge,
 };
+pub use precision_and_recall::{Precision, Recall};
+pub use r2_score::{ClassAggregation, R2Score};
 pub use resolve::{is_accuracy, resolve};
 pub use root_mean_squared_error::RootMeanSquaredError;
 pub use sparse_categorical_accuracy::SparseCategoricalAccuracy;
 pub use sparse_top_k_categorical_accuracy::SparseTopKCategoricalAccuracy;
 pub use top_k_categorical_accuracy::TopKCategoricalAccuracy;
+pub use tracker::Tracker;
 pub use value::MetricValue;
 
 /// A number, or several, that a metric carries from batch to batch; starts at 0.
@@ -54,6 +79,11 @@ impl MetricVariable {
     /// An `f32` variable of this shape.
     pub fn new(name: &'static str, shape: impl Into<Shape>) -> Self {
         MetricVariable { name, shape: shape.into(), dtype: DType::F32 }
+    }
+
+    /// Its type.
+    pub fn ty(&self) -> Type {
+        Type::new(self.dtype, &self.shape)
     }
 
     /// What it holds before the first batch.
@@ -108,13 +138,34 @@ static ENTRIES: &[Entry<dyn Metric>] = &[
     SparseCategoricalAccuracy::ENTRY,
     TopKCategoricalAccuracy::ENTRY,
     SparseTopKCategoricalAccuracy::ENTRY,
+    Precision::ENTRY,
+    Recall::ENTRY,
+    F1Score::ENTRY,
+    FBetaScore::ENTRY,
+    AUC::ENTRY,
+    SensitivityAtSpecificity::ENTRY,
+    SpecificityAtSensitivity::ENTRY,
+    PrecisionAtRecall::ENTRY,
+    RecallAtPrecision::ENTRY,
+    TruePositives::ENTRY,
+    TrueNegatives::ENTRY,
+    FalsePositives::ENTRY,
+    FalseNegatives::ENTRY,
+    MeanIoU::ENTRY,
+    IoU::ENTRY,
+    BinaryIoU::ENTRY,
+    OneHotMeanIoU::ENTRY,
+    OneHotIoU::ENTRY,
     MeanSquaredError::ENTRY,
     RootMeanSquaredError::ENTRY,
     MeanAbsoluteError::ENTRY,
     MeanAbsolutePercentageError::ENTRY,
     MeanSquaredLogarithmicError::ENTRY,
     LogCoshError::ENTRY,
+    R2Score::ENTRY,
     CosineSimilarity::ENTRY,
+    PearsonCorrelation::ENTRY,
+    ConcordanceCorrelation::ENTRY,
     BinaryCrossentropy::ENTRY,
     CategoricalCrossentropy::ENTRY,
     SparseCategoricalCrossentropy::ENTRY,
@@ -123,6 +174,17 @@ static ENTRIES: &[Entry<dyn Metric>] = &[
     Hinge::ENTRY,
     SquaredHinge::ENTRY,
     CategoricalHinge::ENTRY,
+    Mean::ENTRY,
+    Sum::ENTRY,
+    MeanMetricWrapper::ENTRY,
+    mean_metric_wrapper::entry!("binary_focal_crossentropy"),
+    mean_metric_wrapper::entry!("categorical_focal_crossentropy"),
+    mean_metric_wrapper::entry!("categorical_generalized_cross_entropy"),
+    mean_metric_wrapper::entry!("circle"),
+    mean_metric_wrapper::entry!("dice"),
+    mean_metric_wrapper::entry!("huber"),
+    mean_metric_wrapper::entry!("log_cosh"),
+    mean_metric_wrapper::entry!("tversky"),
 ];
 
 family!(Metric, REGISTRY);

@@ -2,11 +2,10 @@
 
 use kerros_core::Result;
 use kerros_graph::Node;
-use serde_json::{Value, json};
 
 use super::MeanMetric;
 use super::define::metric;
-use crate::losses::settings::Setting;
+use crate::losses::settings::LastAxis;
 use crate::losses::{self, Loss, Targets};
 
 /// Gives a metric the values of a loss made from its settings.
@@ -247,17 +246,3 @@ mean_of_loss!(SparseCategoricalCrossentropy, |metric| {
         None => loss,
     }
 });
-
-/// The class axis of sparse targets, which is always the last: as in Keras on JAX.
-#[derive(Clone, Debug, PartialEq)]
-struct LastAxis;
-
-impl Setting for LastAxis {
-    const WHAT: &'static str = "-1, as labels go with classes along the last axis";
-    fn write(&self) -> Value {
-        json!(-1)
-    }
-    fn read(value: &Value) -> Option<Self> {
-        (value.as_i64() == Some(-1)).then_some(LastAxis)
-    }
-}

@@ -4,14 +4,18 @@
 //! gradients / loss scale -> mean over accumulation steps -> clipping -> weight decay
 //!     -> the rule -> moving averages -> iteration + 1
 //! ```
+//!
+//! What one rule needs for its variables is in `rule`, optimizers around others are in `around`.
 
 use std::sync::Arc;
 
 use kerros_core::{DType, Error, ErrorKind, Result, Shape};
 use kerros_graph::Node;
 
-use super::{Moved, Optimizer, Start, Step, Variable};
-use crate::schedules::LearningRate;
+use super::around::Around;
+use super::rule::Rule;
+use super::{Optimizer, Start, Variable};
+use crate::schedules::{LearningRate, Schedule};
 
 /// A state that an optimizer needs.
 #[derive(Clone, Debug, PartialEq)]
@@ -26,6 +30,17 @@ pub struct StateSpec {
     pub start: Start,
     /// The variable it stands beside, as a place in the list of variables.
     pub variable: Option<usize>,
+}
+
+/// The states of an optimizer inside another one.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StateGroup {
+    /// Keras's path of the place in files, such as `"inner_optimizer"`.
+    pub path: String,
+    /// The name of the optimizer.
+    pub name: String,
+    /// The places of its states among all.
+    pub states: std::ops::Range<usize>,
 }
 
 /// The values after one step.
@@ -63,81 +78,47 @@ pub struct Updater {
     optimizer: Arc<dyn Optimizer>,
     variables: Vec<Variable>,
     states: Vec<StateSpec>,
-    learning_rate: Option<usize>,
-    averages: Option<usize>,
-    accumulators: Option<usize>,
-    /// For each variable the states that are its slots.
-    slots: Vec<Vec<usize>>,
-    /// The states that are the shared slots.
-    shared: std::ops::Range<usize>,
+    work: Work,
+}
+
+/// Who moves the variables.
+#[derive(Clone, Debug)]
+enum Work {
+    Rule(Rule),
+    Around(Around),
 }
 
 impl Updater {
     /// Lays out the optimizer's states for these variables, in the order in which Keras
     /// creates them and writes them to files: iteration, learning rate (unless it is a
-    /// schedule), moving averages, gradient accumulators, slots, shared slots.
+    /// schedule), moving averages, gradient accumulators, slots, shared slots; then those of
+    /// the optimizers inside.
     ///
     /// # Errors
     /// A setting of the optimizer that is out of its range or contradicts another.
     pub fn new(optimizer: Arc<dyn Optimizer>, variables: Vec<Variable>) -> Result<Self> {
+        let loss_scale = optimizer.options().loss_scale_factor;
+        Updater::scaled(optimizer, variables, loss_scale)
+    }
+
+    /// As [`Updater::new`], with another loss scale than the optimizer's own.
+    pub(super) fn scaled(
+        optimizer: Arc<dyn Optimizer>,
+        variables: Vec<Variable>,
+        loss_scale: Option<f64>,
+    ) -> Result<Self> {
         let place = || format!("optimizer {}", optimizer.class_name());
         let options = optimizer.options();
         options.check().and_then(|()| optimizer.check()).map_err(|error| error.context(place()))?;
-        let name = optimizer.name();
         let mut states = Vec::new();
-        let mut add = |path: String, shape: &Shape, dtype, start, variable| {
-            states.push(StateSpec { path, shape: shape.clone(), dtype, start, variable });
-            states.len() - 1
+        let work = match optimizer.wraps() {
+            None => Work::Rule(Rule::new(&*optimizer, &variables, loss_scale, &mut states)),
+            Some(wraps) => Work::Around(
+                Around::new(&*optimizer, wraps, &variables, &mut states)
+                    .map_err(|error| error.context(place()))?,
+            ),
         };
-
-        add(format!("{name}/iteration"), &Shape::scalar(), DType::I32, Start::Filled(0.0), None);
-        let learning_rate = match options.learning_rate {
-            LearningRate::Constant(rate) => {
-                let path = format!("{name}/learning_rate");
-                Some(add(path, &Shape::scalar(), DType::F32, Start::Filled(rate), None))
-            }
-            LearningRate::Schedule(_) => None,
-        };
-        let mut beside_all = |suffix: &str| {
-            let places = variables.iter().enumerate().map(|(index, variable)| {
-                let path = format!("{name}/{}_{suffix}", variable.path.replace('/', "_"));
-                add(path, &variable.shape, DType::F32, Start::Filled(0.0), Some(index))
-            });
-            places.min()
-        };
-        let averages = options.use_ema.then(|| beside_all("average")).flatten();
-        let accumulating = options.gradient_accumulation_steps.is_some();
-        let accumulators = accumulating.then(|| beside_all("gradient_accumulator")).flatten();
-
-        let wanted: Vec<_> = variables.iter().map(|variable| optimizer.slots(variable)).collect();
-        let mut slots: Vec<_> = wanted.iter().map(|slots| vec![0; slots.len()]).collect();
-        let groups = wanted.iter().flatten().map(|slot| slot.group + 1).max().unwrap_or(0);
-        for group in 0..groups {
-            for (index, variable) in variables.iter().enumerate() {
-                for (at, slot) in wanted[index].iter().enumerate() {
-                    if slot.group == group {
-                        let path = optimizer.slot_path(variable, slot);
-                        slots[index][at] =
-                            add(path, &slot.shape, slot.dtype, slot.start, Some(index));
-                    }
-                }
-            }
-        }
-        let shared_slots = optimizer.shared_slots();
-        for slot in &shared_slots {
-            add(slot.name.into(), &slot.shape, slot.dtype, slot.start, None);
-        }
-        let shared = states.len() - shared_slots.len()..states.len();
-        Ok(Updater {
-            optimizer,
-            variables,
-            states,
-            learning_rate,
-            averages,
-            accumulators,
-            slots,
-            shared,
-        })
+        Ok(Updater { optimizer, variables, states, work })
     }
 
     /// The optimizer.
@@ -155,31 +136,55 @@ impl Updater {
         &self.states
     }
 
-    /// The place of the learning rate among the states; `None` when it is a schedule.
+    /// The states that files keep at a place of their own as well: those of the optimizers
+    /// inside.
+    pub fn groups(&self) -> Vec<StateGroup> {
+        match &self.work {
+            Work::Rule(_) => Vec::new(),
+            Work::Around(around) => around.groups(),
+        }
+    }
+
+    /// The place of the learning rate among the states; `None` when it is a schedule, or when
+    /// several optimizers have each their own.
     pub fn learning_rate_state(&self) -> Option<usize> {
-        self.learning_rate
+        match &self.work {
+            Work::Rule(rule) => rule.learning_rate_state(),
+            Work::Around(around) => around.learning_rate_state(),
+        }
+    }
+
+    /// The place of the count of updates that the learning rate follows, among the states.
+    pub fn iteration_state(&self) -> usize {
+        match &self.work {
+            Work::Rule(_) => 0,
+            Work::Around(around) => around.iteration_state(),
+        }
+    }
+
+    /// The schedule of the learning rate, where there is one.
+    pub fn schedule(&self) -> Option<&Arc<dyn Schedule>> {
+        match (&self.work, &self.optimizer.options().learning_rate) {
+            (Work::Around(around), _) => around.schedule(),
+            (Work::Rule(_), LearningRate::Schedule(schedule)) => Some(schedule),
+            (Work::Rule(_), LearningRate::Constant(_)) => None,
+        }
     }
 
     /// The place of a variable's moving average among the states, when averages are kept:
     /// what the variable is set to when training ends.
     pub fn average_state(&self, variable: usize) -> Option<usize> {
-        self.averages.filter(|_| variable < self.variables.len()).map(|first| first + variable)
-    }
-
-    /// The learning rate of the coming step, a scalar.
-    pub fn learning_rate<'g>(&self, states: &[Node<'g>]) -> Node<'g> {
-        match (&self.optimizer.options().learning_rate, self.learning_rate) {
-            (LearningRate::Schedule(schedule), _) => schedule.at(states[0].cast(DType::F32)),
-            (LearningRate::Constant(_), Some(place)) => states[place],
-            (LearningRate::Constant(rate), None) => states[0].graph().constant(*rate),
+        match &self.work {
+            Work::Rule(rule) => rule.average_state(variable),
+            Work::Around(around) => around.average_state(variable),
         }
     }
 
-    /// The loss as it should be differentiated: times `loss_scale_factor`.
-    pub fn scale_loss<'g>(&self, loss: Node<'g>) -> Node<'g> {
-        match self.optimizer.options().loss_scale_factor {
-            Some(factor) => loss * factor as f32,
-            None => loss,
+    /// The loss as it should be differentiated: times `loss_scale_factor`, or the dynamic scale.
+    pub fn scale_loss<'g>(&self, states: &[Node<'g>], loss: Node<'g>) -> Node<'g> {
+        match &self.work {
+            Work::Rule(rule) => rule.scale_loss(loss),
+            Work::Around(around) => around.scale_loss(states, loss),
         }
     }
 
@@ -194,7 +199,6 @@ impl Updater {
         variables: &[Node<'g>],
         gradients: &[Option<Node<'g>>],
     ) -> Updates<'g> {
-        let mut next = Updates { variables: variables.to_vec(), states: states.to_vec() };
         let counts = [states.len(), variables.len(), gradients.len()];
         let expected = [self.states.len(), self.variables.len(), self.variables.len()];
         if counts != expected {
@@ -203,119 +207,13 @@ impl Updater {
                 let error = Error::new(ErrorKind::Internal, message);
                 node.graph().fail(error.expected(format!("{expected:?}")), node.ty());
             }
-            return next;
+            return Updates { variables: variables.to_vec(), states: states.to_vec() };
         }
-        let options = self.optimizer.options();
-        let iteration = states[0];
-        next.states[0] = iteration + 1.0;
-
-        let (moving, mut gradients): (Vec<usize>, Vec<Node<'g>>) =
-            gradients.iter().enumerate().filter_map(|(at, &g)| Some((at, g?))).unzip();
-        if let Some(scale) = options.loss_scale_factor {
-            gradients.iter_mut().for_each(|g| *g = *g / scale as f32);
-        }
-        let (mut updates_done, mut due) = (iteration, None);
-        if let (Some(steps), Some(first)) = (options.gradient_accumulation_steps, self.accumulators)
-        {
-            let (rounds, into_round) = divide(iteration, steps);
-            let ends = into_round.equal((steps - 1) as f32);
-            for (&at, gradient) in moving.iter().zip(&mut gradients) {
-                let sum = *gradient + states[first + at];
-                next.states[first + at] = ends.select(0.0, sum);
-                *gradient = sum / steps as f32;
+        match &self.work {
+            Work::Rule(rule) => {
+                rule.apply(&*self.optimizer, &self.variables, states, variables, gradients)
             }
-            (updates_done, due) = (rounds, Some(ends));
-        }
-        let gradients = clip(options, &gradients);
-
-        let mut step = Step {
-            learning_rate: self.learning_rate(states),
-            iterations: updates_done.cast(DType::F32),
-            shared: states[self.shared.clone()].to_vec(),
-        };
-        // Between the updates of an accumulation everything stays.
-        let settle = |before: Node<'g>, after: Node<'g>| match due {
-            Some(due) => due.select(after, before),
-            None => after,
-        };
-        step.shared = self.optimizer.update_shared(&step);
-        for (place, &value) in self.shared.clone().zip(&step.shared) {
-            next.states[place] = settle(states[place], value);
-        }
-        for (&at, &gradient) in moving.iter().zip(&gradients) {
-            let about = &self.variables[at];
-            let slots: Vec<_> = self.slots[at].iter().map(|&place| states[place]).collect();
-            let variable = self.decayed(about, variables[at], step.learning_rate);
-            let moved = Moved { about, variable, gradient, slots: &slots };
-            let updated = self.optimizer.update(&step, &moved);
-            next.variables[at] = settle(variables[at], updated.variable);
-            for (&place, &value) in self.slots[at].iter().zip(&updated.slots) {
-                next.states[place] = settle(states[place], value);
-            }
-        }
-        self.average(&mut next, updates_done);
-        next
-    }
-
-    /// `variable - variable * weight_decay * rate`, unless the variable keeps clear of it.
-    fn decayed<'g>(&self, about: &Variable, variable: Node<'g>, rate: Node<'g>) -> Node<'g> {
-        let excluded = &self.optimizer.options().exclude_from_weight_decay;
-        match self.optimizer.weight_decay_of(about) {
-            Some(decay) if !excluded.iter().any(|text| about.name().contains(text)) => {
-                variable - variable * decay as f32 * rate
-            }
-            _ => variable,
+            Work::Around(around) => around.apply(states, variables, gradients),
         }
     }
-
-    /// Moves the averages towards the variables' next values, and now and then sets the
-    /// variables to them.
-    fn average<'g>(&self, next: &mut Updates<'g>, updates_done: Node<'g>) {
-        let Some(first) = self.averages else { return };
-        let options = self.optimizer.options();
-        // The first average is the variable itself.
-        let kept = updates_done.equal(0.0).select(0.0, options.ema_momentum as f32);
-        let overwrite = options
-            .ema_overwrite_frequency
-            .map(|frequency| divide(updates_done, frequency).1.equal((frequency - 1) as f32));
-        for (at, variable) in next.variables.iter_mut().enumerate() {
-            let average = &mut next.states[first + at];
-            *average = *average * kept + *variable * (1.0 - kept);
-            if let Some(overwrite) = overwrite {
-                *variable = overwrite.select(*average, *variable);
-            }
-        }
-    }
-}
-
-/// Gradients within their bounds.
-fn clip<'g>(options: &super::Options, gradients: &[Node<'g>]) -> Vec<Node<'g>> {
-    let positive = |bound: Option<f64>| bound.filter(|&bound| bound > 0.0);
-    let each = |clipped: &dyn Fn(Node<'g>) -> Node<'g>| -> Vec<Node<'g>> {
-        gradients.iter().map(|&gradient| clipped(gradient)).collect()
-    };
-    if let Some(bound) = positive(options.clipnorm) {
-        let bound = bound as f32;
-        each(&|g| g * bound / Node::global_norm(&[g]).maximum(bound))
-    } else if let (Some(bound), false) = (positive(options.global_clipnorm), gradients.is_empty()) {
-        let norm = Node::global_norm(gradients);
-        let scale = (1.0 / norm).minimum((1.0 / bound) as f32) * bound as f32;
-        // Times 0, what is not finite is NaN: then so are all gradients, instead of zero.
-        let scale = scale + norm * 0.0;
-        each(&|g| g * scale)
-    } else if let Some(bound) = positive(options.clipvalue) {
-        each(&|g| g.clip(-bound as f32, bound as f32))
-    } else {
-        gradients.to_vec()
-    }
-}
-
-/// The whole quotient and the remainder of a count (`i32`).
-fn divide(count: Node<'_>, by: usize) -> (Node<'_>, Node<'_>) {
-    let by = by as f32;
-    // `f32` counts exactly up to 2^24 only: a second division mends what the first left.
-    let first = (count.cast(DType::F32) / by).floor().cast(DType::I32);
-    let rest = count - first * by;
-    let second = (rest.cast(DType::F32) / by).floor().cast(DType::I32);
-    (first + second, rest - second * by)
 }

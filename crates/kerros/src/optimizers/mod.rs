@@ -1,18 +1,23 @@
 //! Optimizers: one file each, and the list below.
 //!
 //! An optimizer is an update rule written as graph mathematics. What surrounds the rule for
-//! a whole set of variables (clipping, weight decay, averaging ...) is in [`apply`].
+//! a whole set of variables (clipping, weight decay, averaging ...) is in [`apply`]. Two
+//! optimizers stand around others: [`LossScaleOptimizer`] and [`MultiOptimizer`].
 //!
 //! The formulas keep the order of Keras's operations, because each operation is a rounding;
 //! whatever is the same for all elements is computed once, as a scalar.
 
 use kerros_core::{DType, Result, Shape};
 use kerros_graph::Node;
+use serde_json::{Value, json};
 
-use crate::object::{Described, Entry, Registry, family};
+use crate::object::{Config, Described, Entry, Registry, family};
 
 pub mod apply;
+mod around;
 pub mod options;
+mod pattern;
+mod rule;
 pub(crate) mod setting;
 
 mod adadelta;
@@ -24,6 +29,8 @@ mod adamw;
 mod ftrl;
 mod lamb;
 mod lion;
+mod loss_scale_optimizer;
+mod multi_optimizer;
 mod muon;
 mod nadam;
 mod rmsprop;
@@ -36,10 +43,12 @@ pub use adagrad::Adagrad;
 pub use adam::Adam;
 pub use adamax::Adamax;
 pub use adamw::AdamW;
-pub use apply::{StateSpec, Updater, Updates};
+pub use apply::{StateGroup, StateSpec, Updater, Updates};
 pub use ftrl::Ftrl;
 pub use lamb::Lamb;
 pub use lion::Lion;
+pub use loss_scale_optimizer::LossScaleOptimizer;
+pub use multi_optimizer::{MultiOptimizer, OptimizerMap};
 pub use muon::Muon;
 pub use nadam::Nadam;
 pub use options::Options;
@@ -161,6 +170,15 @@ pub struct Updated<'g> {
     pub slots: Vec<Node<'g>>,
 }
 
+/// How an optimizer stands around others.
+#[derive(Clone, Copy, Debug)]
+pub enum Wraps<'a> {
+    /// Around one, scaling the loss.
+    Scaled(&'a LossScaleOptimizer),
+    /// Around several, each moving some of the variables.
+    Several(&'a MultiOptimizer),
+}
+
 /// How gradients move variables.
 pub trait Optimizer: Described {
     /// What all optimizers have: name, learning rate, clipping, weight decay, averaging.
@@ -177,6 +195,17 @@ pub trait Optimizer: Described {
     /// An argument out of its range.
     fn check(&self) -> Result<()> {
         Ok(())
+    }
+
+    /// Puts a learning rate that was set since into a config of this optimizer.
+    fn note_learning_rate(&self, rate: f32, config: &mut Config) {
+        config.insert("learning_rate".into(), json!(f64::from(rate)));
+    }
+
+    /// The optimizers that do the work, for one that stands around others; such a one has no
+    /// slots and no rule of its own.
+    fn wraps(&self) -> Option<Wraps<'_>> {
+        None
     }
 
     /// What it keeps beside a variable.
@@ -206,6 +235,12 @@ pub trait Optimizer: Described {
     fn update<'g>(&self, step: &Step<'g>, moved: &Moved<'_, 'g>) -> Updated<'g>;
 }
 
+/// A serialized optimizer with the loss scale that the one around it imposes.
+fn with_loss_scale(mut serialized: Value, imposed: Option<f64>) -> Value {
+    serialized["config"]["loss_scale_factor"] = json!(imposed);
+    serialized
+}
+
 /// All optimizers.
 pub static REGISTRY: Registry<dyn Optimizer> =
     Registry { noun: "optimizer", module: "keras.optimizers", entries: ENTRIES };
@@ -225,6 +260,8 @@ static ENTRIES: &[Entry<dyn Optimizer>] = &[
     Adafactor::ENTRY,
     Muon::ENTRY,
     ScheduleFreeAdamW::ENTRY,
+    MultiOptimizer::ENTRY,
+    LossScaleOptimizer::ENTRY,
 ];
 
 family!(Optimizer, REGISTRY);

@@ -3,6 +3,7 @@
 use kerros_core::{Error, ErrorKind, Result};
 use serde_json::json;
 
+use super::pattern::Pattern;
 use super::setting::Setting;
 use crate::object::{Config, ConfigReader};
 use crate::schedules::{InverseTimeDecay, LearningRate};
@@ -32,8 +33,9 @@ pub struct Options {
     pub loss_scale_factor: Option<f64>,
     /// Over how many steps gradients are averaged before one update.
     pub gradient_accumulation_steps: Option<usize>,
-    /// Variables whose names contain one of these texts keep clear of weight decay. Not part
-    /// of the config, in Keras neither.
+    /// Variables in whose names one of these patterns is found keep clear of weight decay: most
+    /// often a plain text, such as `"bias"`; also sets, groups, `|`, `*`, `+`, `?`, `^` and `$`.
+    /// Not part of the config, in Keras neither.
     pub exclude_from_weight_decay: Vec<String>,
     /// A contradiction met while building, to be reported by [`Options::check`].
     pub(super) contradiction: Option<&'static str>,
@@ -129,6 +131,9 @@ impl Options {
             Err(Error::new(ErrorKind::Argument, message).expected(expected))
         };
         self.learning_rate.check()?;
+        for pattern in &self.exclude_from_weight_decay {
+            Pattern::new(pattern).map_err(|error| error.context("exclude_from_weight_decay"))?;
+        }
         if let Some(contradiction) = self.contradiction {
             return wrong(contradiction.into(), "one of the two");
         }
@@ -180,7 +185,8 @@ macro_rules! option_methods {
             self
         }
 
-        /// Variables whose names contain one of these texts keep clear of weight decay.
+        /// Variables in whose names one of these patterns is found keep clear of weight decay:
+        /// most often a plain text, such as `"bias"`.
         pub fn exclude_from_weight_decay<S: Into<String>>(
             mut self,
             names: impl IntoIterator<Item = S>,

@@ -17,9 +17,18 @@ pub(crate) trait Setting: Clone {
     /// The argument as Keras writes it.
     fn to_json(&self) -> Value;
 
-    /// Reads an argument that may be left out; null counts as left out.
+    /// The argument that null stands for; `None` where null counts as left out.
+    fn of_null() -> Option<Self> {
+        None
+    }
+
+    /// Reads an argument that may be left out.
     fn read(reader: &mut ConfigReader<'_>, name: &str, default: Self) -> Self {
-        let Some(value) = reader.value(name) else { return default };
+        let value = match reader.given(name) {
+            None => return default,
+            Some(Value::Null) => return Self::of_null().unwrap_or(default),
+            Some(value) => value,
+        };
         Self::from_json(value).unwrap_or_else(|| {
             reader.refuse(format!("`{name}` is {value}, expected {}", Self::EXPECTED));
             default
@@ -78,6 +87,9 @@ impl<T: Setting> Setting for Option<T> {
     }
     fn to_json(&self) -> Value {
         self.as_ref().map_or(Value::Null, Setting::to_json)
+    }
+    fn of_null() -> Option<Self> {
+        Some(None)
     }
 }
 

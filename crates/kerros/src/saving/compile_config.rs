@@ -11,7 +11,6 @@ use crate::losses::{Loss, is_crossentropy};
 use crate::metrics::{Metric, is_accuracy};
 use crate::object::{Choice, Family};
 use crate::optimizers::Optimizer;
-use crate::schedules::LearningRate;
 use crate::trainer::{Compile, Compiled, Losses, MetricLists, PerOutput};
 
 /// What `compile` was given, as Keras writes it: names stay names, objects become objects.
@@ -25,8 +24,8 @@ pub(super) fn write(
 ) -> Value {
     let optimizer = &compiled.optimizer;
     let mut serialized = <dyn Optimizer>::registry().serialize(&**optimizer);
-    if let LearningRate::Constant(rate) = optimizer.options().learning_rate {
-        serialized["config"]["learning_rate"] = json!(f64::from(learning_rate.unwrap_or(rate)));
+    if let (Some(rate), Some(config)) = (learning_rate, serialized["config"].as_object_mut()) {
+        optimizer.note_learning_rate(rate, config);
     }
     // What words such as "crossentropy" became, once shapes were known: plain ones and weighted
     // ones, in the order given.

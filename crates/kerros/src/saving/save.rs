@@ -9,7 +9,6 @@ use super::archive::{Archive, write_safetensors};
 use super::metadata::{self, Resume};
 use super::{FileKind, describe, legacy_h5, python_json, rebuild, weights};
 use crate::model::Model;
-use crate::schedules::LearningRate;
 
 /// Bytes of a shard where nothing else is asked: Keras's 5 GB.
 const SHARD_BYTES: u64 = 5 << 30;
@@ -72,18 +71,13 @@ impl Model {
 
     fn config_with_warnings(&mut self) -> Result<(Value, Vec<String>)> {
         let mut warnings = Vec::new();
-        let mut rate = None;
         if let Some(compiled) = &self.compiled {
             let options = compiled.optimizer.options();
             if !options.exclude_from_weight_decay.is_empty() {
                 warnings.push("files do not keep `exclude_from_weight_decay`".into());
             }
-            let is_constant = matches!(options.learning_rate, LearningRate::Constant(_));
-            // The rate of the optimizer's variable, where there is one.
-            if is_constant && compiled.optimizer_states.is_some() {
-                rate = Some(self.learning_rate()?);
-            }
         }
+        let rate = self.learning_rate_variable()?;
         let compiled = self.compiled.as_ref();
         let config = describe::model(&self.network, compiled, rate, &mut warnings);
         if let Err(error) = rebuild::plan(&config, true) {

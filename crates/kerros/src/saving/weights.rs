@@ -81,7 +81,15 @@ pub(super) fn write(model: &mut Model) -> Result<WeightTree> {
     if let (Some(states), Some(compiled)) = (optimizer, &model.compiled) {
         let group = tree.group_mut(OPTIMIZER);
         group.set_text("name", compiled.optimizer.name());
-        states.into_iter().for_each(|(_, value)| group.push(value));
+        let values: Vec<Tensor> = states.into_iter().map(|(_, value)| value).collect();
+        values.iter().for_each(|value| group.push(value.clone()));
+        // Keras writes the states of optimizers inside a second time, and wants to find them.
+        let updater = compiled.optimizer_states.as_ref().map(|own| &own.updater);
+        for inside in updater.iter().flat_map(|updater| updater.groups()) {
+            let group = tree.group_mut(&format!("optimizer/{}/vars", inside.path));
+            group.set_text("name", inside.name);
+            values[inside.states].iter().for_each(|value| group.push(value.clone()));
+        }
     }
     Ok(tree)
 }
@@ -183,7 +191,8 @@ fn check_all_used(tree: &WeightTree, groups: &[&str], problems: &mut Problems) {
         let is_passing = path.ends_with("seed_generator/vars")
             || path.starts_with("metrics/")
             || path.starts_with("kerros/");
-        if group.datasets().len() > 0 && !is_used && !is_passing && path != OPTIMIZER {
+        let is_optimizer = path.starts_with("optimizer/");
+        if group.datasets().len() > 0 && !is_used && !is_passing && !is_optimizer {
             let error = Error::new(
                 ErrorKind::Shape,
                 format!("the file has {} weights in `{path}`", group.datasets().len()),

@@ -37,7 +37,8 @@ fn grows(metric: &dyn Metric) -> Option<bool> {
         "Correlation",
         "CosineSimilarity",
     ];
-    const DOWN: &[&str] = &["Error", "Crossentropy", "Hinge"];
+    const DOWN: &[&str] =
+        &["Error", "Crossentropy", "Hinge", "Divergence", "Poisson", "MeanMetricWrapper"];
     let contains = |words: &[&str]| words.iter().any(|word| metric.class_name().contains(word));
     match (contains(UP), contains(DOWN)) {
         (true, _) => Some(true),

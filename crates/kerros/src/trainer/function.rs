@@ -117,7 +117,7 @@ impl Variables {
 }
 
 /// Wider numbers as those that graphs compute with.
-fn computable(value: &Tensor) -> Tensor {
+pub(crate) fn computable(value: &Tensor) -> Tensor {
     match value.dtype() {
         kerros_core::DType::I32 | kerros_core::DType::Bool => value.clone(),
         _ => value.to_f32(),

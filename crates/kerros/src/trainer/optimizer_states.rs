@@ -8,7 +8,6 @@ use kerros_plan::StateStore;
 
 use crate::model::{Model, not_built};
 use crate::optimizers::{Optimizer, Start, Updater, Variable};
-use crate::schedules::LearningRate;
 
 /// The states of an optimizer on the device.
 #[derive(Clone, Debug)]
@@ -164,17 +163,18 @@ impl Model {
     /// The learning rate of the next step.
     ///
     /// # Errors
-    /// A model that is not compiled or not built.
+    /// A model that is not compiled or not built; [`ErrorKind::State`] when several optimizers
+    /// have each their own.
     pub fn learning_rate(&mut self) -> Result<f32> {
         self.prepare_optimizer()?;
         let (own, store) = self.optimizer_and_store()?;
-        let LearningRate::Schedule(schedule) = &own.updater.optimizer().options().learning_rate
-        else {
-            let place = own.updater.learning_rate_state().ok_or_else(not_built)?;
+        let Some(schedule) = own.updater.schedule() else {
+            let place = own.updater.learning_rate_state().ok_or_else(several_rates)?;
             return Ok(store.read(own.ids[place])?.as_slice::<f32>()?[0]);
         };
         let graph = Graph::new();
-        let iteration = graph.literal(store.read(own.ids[0])?).cast(DType::F32);
+        let count = own.ids[own.updater.iteration_state()];
+        let iteration = graph.literal(store.read(count)?).cast(DType::F32);
         let rate = schedule.at(iteration);
         let value = kerros_graph::eval::evaluate::<f32>(&graph, &[rate], &[], &[])?;
         Ok(value[0].as_slice::<f32>()?[0])
@@ -183,12 +183,13 @@ impl Model {
     /// Sets the learning rate from the next step on.
     ///
     /// # Errors
-    /// As [`Model::learning_rate`]; [`ErrorKind::State`] when the optimizer follows a schedule;
+    /// As [`Model::learning_rate`]; [`ErrorKind::State`] when the optimizer follows a schedule or
+    /// is several optimizers;
     /// [`ErrorKind::Argument`] for a negative rate or NaN.
     pub fn set_learning_rate(&mut self, rate: f32) -> Result<()> {
         self.prepare_optimizer()?;
         let (own, store) = self.optimizer_and_store()?;
-        if let LearningRate::Schedule(schedule) = &own.updater.optimizer().options().learning_rate {
+        if let Some(schedule) = own.updater.schedule() {
             return Err(Error::new(
                 ErrorKind::State,
                 format!("the learning rate follows the schedule {}", schedule.class_name()),
@@ -199,7 +200,7 @@ impl Model {
             return Err(Error::new(ErrorKind::Argument, format!("the learning rate {rate}"))
                 .expected("a finite number of at least 0"));
         }
-        let place = own.updater.learning_rate_state().ok_or_else(not_built)?;
+        let place = own.updater.learning_rate_state().ok_or_else(several_rates)?;
         store.write(own.ids[place], &Tensor::scalar(rate))
     }
 
@@ -208,6 +209,16 @@ impl Model {
         self.prepare_optimizer()?;
         let (own, store) = self.optimizer_and_store()?;
         Ok(store.read(own.ids[0])?.as_slice::<i32>()?[0] as u64)
+    }
+
+    /// The learning rate that the optimizer keeps as a variable, where it keeps one and has
+    /// begun.
+    pub(crate) fn learning_rate_variable(&mut self) -> Result<Option<f32>> {
+        let begun = self.compiled.as_ref().and_then(|compiled| compiled.optimizer_states.as_ref());
+        match begun.is_some_and(|own| own.updater.learning_rate_state().is_some()) {
+            true => self.learning_rate().map(Some),
+            false => Ok(None),
+        }
     }
 
     /// At the end of `fit`: weights become their moving averages where those are kept, as in
@@ -290,4 +301,9 @@ impl Model {
             _ => Err(not_built()),
         }
     }
+}
+
+fn several_rates() -> Error {
+    Error::new(ErrorKind::State, "several optimizers have each their own learning rate")
+        .expected("one optimizer")
 }

@@ -165,7 +165,9 @@ impl<'g> Traced<'_, 'g> {
         let network = &self.model.network;
         let trained = &self.own.trained;
         let variables: Vec<Node<'g>> = trained.iter().map(|&place| weights[place]).collect();
-        let found = grad_where_connected(self.own.updater.scale_loss(loss), &variables)?;
+        let states = self.own.nodes(self.graph);
+        let loss = self.own.updater.scale_loss(&states, loss);
+        let found = grad_where_connected(loss, &variables)?;
         for (gradient, &place) in found.iter().zip(trained) {
             if gradient.is_none() {
                 let entry = &network.weights[place];
@@ -181,7 +183,6 @@ impl<'g> Traced<'_, 'g> {
                 )));
             }
         }
-        let states = self.own.nodes(self.graph);
         let next = self.own.updater.apply(&states, &variables, &found);
         self.graph.check()?;
         let obeying = next.variables.into_iter().zip(trained).map(|(value, &place)| {
