@@ -8,7 +8,7 @@
 
 use std::fmt;
 
-use crate::law::{Lanes, functions};
+use crate::law::{self, Lanes, functions};
 use crate::{DType, Philox};
 
 /// A function of one value.
@@ -60,6 +60,8 @@ pub enum Unary {
     IntToFloat,
     /// `f32` to `i32`, towards zero.
     FloatToInt,
+    /// The number, or 0 where it is below [`law::FLUSH_BELOW`] in size.
+    Flush,
 }
 
 /// A function of two values.
@@ -102,7 +104,7 @@ fn truth<V: Lanes>(mask: V::Mask) -> V {
 
 impl Unary {
     /// Every unary function: for names, parsing and generic tests.
-    pub const ALL: [Unary; 23] = [
+    pub const ALL: [Unary; 24] = [
         Unary::Neg,
         Unary::Abs,
         Unary::Sign,
@@ -126,6 +128,7 @@ impl Unary {
         Unary::UnitFloat,
         Unary::IntToFloat,
         Unary::FloatToInt,
+        Unary::Flush,
     ];
 
     /// The name in texts, lower case with underscores.
@@ -154,6 +157,7 @@ impl Unary {
             Unary::UnitFloat => "unit_float",
             Unary::IntToFloat => "int_to_float",
             Unary::FloatToInt => "float_to_int",
+            Unary::Flush => "flush",
         }
     }
 
@@ -191,6 +195,10 @@ impl Unary {
             Unary::UnitFloat => x.shr::<8>().int_to_float().mul(V::splat(1.0 / 16_777_216.0)),
             Unary::IntToFloat => x.int_to_float(),
             Unary::FloatToInt => x.float_to_int(),
+            Unary::Flush => {
+                let size = x.and(V::splat_bits(0x7fff_ffff));
+                V::select(size.lt(V::splat(law::FLUSH_BELOW)), V::splat(0.0), x)
+            }
         }
     }
 

@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::ops::Deref;
+use std::sync::Arc;
 
 use crate::{Error, ErrorKind, Result};
 
@@ -14,40 +15,45 @@ use crate::{Error, ErrorKind, Result};
 /// assert_eq!(shape.to_string(), "[32, 784]");
 /// ```
 #[derive(Clone, PartialEq, Eq, Hash, Default)]
-pub struct Shape(Vec<usize>);
+pub struct Shape(
+    /// Shared, because graphs copy shapes much more often than they make them; none for a
+    /// scalar.
+    Option<Arc<[usize]>>,
+);
 
 impl Shape {
     /// The shape of a single number: no axes, one element.
     pub const fn scalar() -> Self {
-        Shape(Vec::new())
+        Shape(None)
     }
 
     /// The number of axes.
     pub fn ndim(&self) -> usize {
-        self.0.len()
+        self.dims().len()
     }
 
     /// The lengths of the axes.
     pub fn dims(&self) -> &[usize] {
-        &self.0
+        self.0.as_deref().unwrap_or(&[])
     }
 
     /// The product of the lengths; 1 for a scalar.
     pub fn num_elements(&self) -> usize {
-        self.0.iter().product()
+        self.dims().iter().product()
     }
 
     /// Like [`Shape::num_elements`], but `None` when the product does not fit a `usize`:
     /// for shapes that come from a file.
     pub fn checked_num_elements(&self) -> Option<usize> {
-        self.0.iter().try_fold(1usize, |product, &dim| product.checked_mul(dim))
+        self.dims().iter().try_fold(1usize, |product, &dim| product.checked_mul(dim))
     }
 
     /// Elements to skip to move by one along each axis of a row-major tensor.
     pub fn strides(&self) -> Vec<usize> {
-        let mut strides = vec![1; self.0.len()];
-        for axis in (0..self.0.len().saturating_sub(1)).rev() {
-            strides[axis] = strides[axis + 1] * self.0[axis + 1];
+        let dims = self.dims();
+        let mut strides = vec![1; dims.len()];
+        for axis in (0..dims.len().saturating_sub(1)).rev() {
+            strides[axis] = strides[axis + 1] * dims[axis + 1];
         }
         strides
     }
@@ -73,7 +79,7 @@ impl Shape {
         let ndim = self.ndim().max(other.ndim());
         let dim = |shape: &Shape, axis: usize| {
             let missing = ndim - shape.ndim();
-            if axis < missing { 1 } else { shape.0[axis - missing] }
+            if axis < missing { 1 } else { shape.dims()[axis - missing] }
         };
         (0..ndim)
             .map(|axis| match (dim(self, axis), dim(other, axis)) {
@@ -83,12 +89,12 @@ impl Shape {
                 _ => None,
             })
             .collect::<Option<Vec<_>>>()
-            .map(Shape)
+            .map(Shape::from)
     }
 
     /// The last axis' length; 1 for a scalar.
     pub fn last(&self) -> usize {
-        self.0.last().copied().unwrap_or(1)
+        self.dims().last().copied().unwrap_or(1)
     }
 }
 
@@ -96,14 +102,14 @@ impl Deref for Shape {
     type Target = [usize];
 
     fn deref(&self) -> &[usize] {
-        &self.0
+        self.dims()
     }
 }
 
 impl fmt::Display for Shape {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("[")?;
-        for (axis, dim) in self.0.iter().enumerate() {
+        for (axis, dim) in self.dims().iter().enumerate() {
             if axis > 0 {
                 f.write_str(", ")?;
             }
@@ -121,17 +127,17 @@ impl fmt::Debug for Shape {
 
 impl<const N: usize> From<[usize; N]> for Shape {
     fn from(dims: [usize; N]) -> Self {
-        Shape(dims.to_vec())
+        dims.as_slice().into()
     }
 }
 impl From<&[usize]> for Shape {
     fn from(dims: &[usize]) -> Self {
-        Shape(dims.to_vec())
+        Shape((!dims.is_empty()).then(|| dims.into()))
     }
 }
 impl From<Vec<usize>> for Shape {
     fn from(dims: Vec<usize>) -> Self {
-        Shape(dims)
+        dims.as_slice().into()
     }
 }
 impl From<&Shape> for Shape {
@@ -141,7 +147,7 @@ impl From<&Shape> for Shape {
 }
 impl FromIterator<usize> for Shape {
     fn from_iter<I: IntoIterator<Item = usize>>(dims: I) -> Self {
-        Shape(dims.into_iter().collect())
+        dims.into_iter().collect::<Vec<_>>().into()
     }
 }
 

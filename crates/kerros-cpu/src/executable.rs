@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
 use kerros_core::{DType, Error, ErrorKind, Result, Tensor};
-use kerros_plan::plan::{Home, Plan, Split, rows_of};
+use kerros_plan::plan::{BufferId, Home, Plan, Split, rows_of};
 use kerros_plan::{Executable, Feed, StateStore, explain};
 
 use crate::Cpu;
@@ -31,6 +31,10 @@ pub struct CpuExecutable {
     meet_after_gather: bool,
     /// The address of each buffer, for the current run.
     bases: Vec<*mut u8>,
+    /// The buffers whose address each run sets anew: states and inputs.
+    bound: Vec<BufferId>,
+    /// The plan's cost, for deciding how many threads pay.
+    cost: usize,
     scratch: Vec<Mutex<ThreadScratch>>,
     /// Nanoseconds that the first thread spent in each step, when measured.
     spent: Option<Vec<AtomicU64>>,
@@ -56,15 +60,20 @@ impl CpuExecutable {
                 Home::State(_) | Home::Input(_) => std::ptr::null_mut(),
             })
             .collect();
+        let elsewhere =
+            |id: &BufferId| matches!(plan.buffers[*id].home, Home::State(_) | Home::Input(_));
+        let bound = (0..plan.buffers.len()).filter(elsewhere).collect();
         let threads = cpu.team.num_threads();
         CpuExecutable {
             groups: groups(&plan),
-            prepared: plan.steps.iter().map(Prepared::new).collect(),
+            prepared: plan.steps.iter().map(|step| Prepared::new(&plan, step)).collect(),
             arena,
             _literals: literals,
             staging: plan.inputs.iter().map(|_| None).collect(),
             meet_after_gather: must_meet(&plan),
             bases,
+            bound,
+            cost: plan.cost(),
             scratch: (0..threads).map(|_| Mutex::default()).collect(),
             spent: measure.then(|| plan.steps.iter().map(|_| AtomicU64::new(0)).collect()),
             runs: 0,
@@ -101,13 +110,14 @@ impl CpuExecutable {
                 None => self.staging[at].get_or_insert_with(|| staging(ty)).start(),
             });
         }
-        for (base, buffer) in self.bases.iter_mut().zip(&self.plan.buffers) {
+        for &id in &self.bound {
+            let buffer = &self.plan.buffers[id];
             match buffer.home {
-                Home::Input(index) => *base = inputs[index],
-                Home::State(id) => {
-                    let known = store.state(id).filter(|(ty, _)| **ty == buffer.ty);
-                    *base = known.map(|(_, start)| start).ok_or_else(|| {
-                        Error::new(ErrorKind::Internal, format!("state {} is not stored", id.0))
+                Home::Input(index) => self.bases[id] = inputs[index],
+                Home::State(state) => {
+                    let known = store.state(state).filter(|(ty, _)| **ty == buffer.ty);
+                    self.bases[id] = known.map(|(_, start)| start).ok_or_else(|| {
+                        Error::new(ErrorKind::Internal, format!("state {} is not stored", state.0))
                             .expected(buffer.ty.to_string())
                     })?;
                 }
@@ -167,7 +177,6 @@ impl CpuExecutable {
             for at in group.steps.clone() {
                 let work = Work {
                     isa: self.cpu.isa,
-                    plan: &self.plan,
                     step: &self.plan.steps[at],
                     prepared: &self.prepared[at],
                     memory,
@@ -207,7 +216,7 @@ impl Executable for CpuExecutable {
         self.runs += 1;
         let this = &*self;
         let team: &Arc<Team> = &this.cpu.team;
-        let threads = this.cpu.threads_for(this.plan.cost());
+        let threads = this.cpu.threads_for(this.cost);
         if threads == 1 {
             return this.walk(&Member::alone(), feeds);
         }

@@ -36,10 +36,38 @@ pub struct ThreadScratch {
     recurrent: recurrent::Scratch,
 }
 
+/// How much of an operand belongs to some rows of a step.
+#[derive(Clone, Copy)]
+enum Share {
+    /// So many elements for each row.
+    PerRow(usize),
+    /// All of this many.
+    Whole(usize),
+}
+
+impl Share {
+    fn new(plan: &Plan, rows: usize, operand: &Operand) -> Self {
+        match operand.access {
+            Access::Part => Share::PerRow(plan.touched(operand, rows, &(0..1)).end),
+            Access::Whole => Share::Whole(plan.buffers[operand.buffer].len()),
+        }
+    }
+
+    fn of(self, rows: &Range<usize>) -> Range<usize> {
+        match self {
+            Share::PerRow(count) => count * rows.start..count * rows.end,
+            Share::Whole(len) => 0..len,
+        }
+    }
+}
+
 /// A step made ready: what can be found out once is.
 pub struct Prepared {
     /// The number of rows it is divided by.
     pub rows: usize,
+    /// How much of each read and each write some rows are.
+    reads: SmallVec<[Share; 8]>,
+    writes: SmallVec<[Share; 4]>,
     map: Option<Map>,
     strided: Option<Strided>,
     /// For each read of a program, the output that is the same memory.
@@ -48,7 +76,7 @@ pub struct Prepared {
 
 impl Prepared {
     /// Prepares a step.
-    pub fn new(step: &Step) -> Self {
+    pub fn new(plan: &Plan, step: &Step) -> Self {
         let map = match &step.kernel {
             Kernel::Map(program) => Some(Map::new(program)),
             _ => None,
@@ -65,7 +93,10 @@ impl Prepared {
             Split::Rows(rows) => rows,
             Split::Single => 1,
         };
-        Prepared { rows, map, strided, in_place: in_place.collect() }
+        let share = |operand: &Operand| Share::new(plan, rows, operand);
+        let (reads, writes) = (step.reads.iter().map(share), step.writes.iter().map(share));
+        let (reads, writes) = (reads.collect(), writes.collect());
+        Prepared { rows, reads, writes, map, strided, in_place: in_place.collect() }
     }
 
     /// The kernel's name in reports.
@@ -88,7 +119,6 @@ unsafe impl Sync for Memory<'_> {}
 /// A step on one thread, over some of its rows.
 pub struct Work<'a> {
     pub isa: Isa,
-    pub plan: &'a Plan,
     pub step: &'a Step,
     pub prepared: &'a Prepared,
     pub memory: Memory<'a>,
@@ -97,16 +127,11 @@ pub struct Work<'a> {
 }
 
 impl<'a> Work<'a> {
-    /// The elements of an operand that these rows touch.
-    fn range(&self, operand: &Operand) -> Range<usize> {
-        self.plan.touched(operand, self.prepared.rows, &self.rows)
-    }
-
     pub(crate) fn read(&self, at: usize) -> &'a [f32] {
         let operand = &self.step.reads[at];
-        let range = self.range(operand);
+        let range = self.prepared.reads[at].of(&self.rows);
         let base = self.memory.bases[operand.buffer].cast::<f32>();
-        // SAFETY: `touched` stays within the buffer, whose memory lives through the run and is
+        // SAFETY: a share stays within the buffer, whose memory lives through the run and is
         // aligned to 4 bytes; the plan's checker has proved that no other thread writes these
         // elements before the next barrier, and this thread's own writes go to other
         // buffers, or are `Input::Output`s, which are not read through here.
@@ -115,7 +140,7 @@ impl<'a> Work<'a> {
 
     pub(crate) fn write(&self, at: usize) -> &'a mut [f32] {
         let operand = &self.step.writes[at];
-        let range = self.range(operand);
+        let range = self.prepared.writes[at].of(&self.rows);
         let base = self.memory.bases[operand.buffer].cast::<f32>();
         // SAFETY: as for `read`; the checker has proved that no other thread touches these
         // elements before the next barrier, and a step writes each buffer once.
@@ -131,7 +156,7 @@ impl<'a> Work<'a> {
     /// The elements of the result that these rows are, counted from where the first read
     /// begins: an operand that is divided begins with this thread's rows.
     fn elements(&self) -> Range<usize> {
-        let range = self.range(&self.step.writes[0]);
+        let range = self.prepared.writes[0].of(&self.rows);
         match self.step.reads[0].access {
             Access::Part => 0..range.len(),
             Access::Whole => range,
@@ -270,8 +295,7 @@ impl<'a> Work<'a> {
 
     fn map(&self, scratch: &mut MapScratch) -> Result<()> {
         let map = self.prepared.map.as_ref().expect("a program was prepared");
-        let first = &self.step.writes[0];
-        let range = self.range(first);
+        let range = self.prepared.writes[0].of(&self.rows);
         let mut outputs: SmallVec<[&mut [f32]; 8]> =
             (0..self.step.writes.len()).map(|at| self.write(at)).collect();
         let inputs: SmallVec<[Input<'_>; 16]> = self

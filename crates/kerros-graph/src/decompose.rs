@@ -26,6 +26,7 @@ pub fn rewrite(
         }
     }
     let fresh = Graph::new();
+    fresh.reserve(nodes.len());
     let mut copies: Vec<Option<NodeId>> = vec![None; nodes.len()];
     for (at, node) in nodes.iter().enumerate().filter(|(at, _)| needed[*at]) {
         let inputs: Vec<Node<'_>> = node

@@ -3,6 +3,7 @@
 use std::cell::{Cell, Ref, RefCell};
 use std::collections::HashMap;
 use std::fmt;
+use std::hash::{BuildHasherDefault, Hash, Hasher};
 use std::panic::Location;
 use std::sync::Arc;
 
@@ -74,10 +75,15 @@ pub struct NodeData {
 #[derive(Default)]
 pub struct Graph {
     nodes: RefCell<Vec<NodeData>>,
-    known: RefCell<HashMap<(Op, Vec<NodeId>), NodeId>>,
+    /// The nodes by the hash of their operation and inputs, or by the next number that was
+    /// free.
+    known: RefCell<HashMap<u64, NodeId, BuildHasherDefault<KeyHasher>>>,
     updates: RefCell<Vec<(NodeId, NodeId)>>,
+    /// The place of each updated state among the updates.
+    updated: RefCell<HashMap<NodeId, usize>>,
     error: RefCell<Option<Error>>,
     scopes: RefCell<Vec<Origin>>,
+    next_input: Cell<u32>,
     next_random: Cell<u32>,
 }
 
@@ -119,8 +125,16 @@ impl Graph {
     pub fn fail(&self, error: Error, ty: Type) -> Node<'_> {
         let origin = self.origin(Location::caller());
         self.error.borrow_mut().get_or_insert_with(|| error.at(&origin));
-        let value = Literal::new(Tensor::zeros(ty.shape.clone(), ty.dtype));
-        self.insert(Op::Literal(value), &[], ty, origin)
+        self.stand_in(ty, origin)
+    }
+
+    /// A node of this type, for a result that could not be built.
+    fn stand_in(&self, ty: Type, origin: Origin) -> Node<'_> {
+        let op = Op::Literal(Literal::new(Tensor::zeros(ty.shape.clone(), ty.dtype)));
+        match self.look_up(&op, &[]) {
+            Found::Node(id) => Node::new(self, id),
+            Found::Free(key) => self.insert(key, op, Vec::new(), ty, origin),
+        }
     }
 
     /// Builds within a named layer: nodes built by `build` carry the layer's name and the
@@ -146,39 +160,61 @@ impl Graph {
         let op = op.into();
         let location = Location::caller();
         let ids: Vec<NodeId> = inputs.iter().map(|node| node.id()).collect();
-        if let Some(&id) = self.known.borrow().get(&(op.clone(), ids.clone())) {
-            return Node::new(self, id);
-        }
+        let key = match self.look_up(&op, &ids) {
+            Found::Node(id) => return Node::new(self, id),
+            Found::Free(key) => key,
+        };
         let types: Vec<Type> = inputs.iter().map(|node| node.ty()).collect();
         let origin = self.origin(location);
         match op.infer(&types) {
-            Ok(ty) => self.insert(op, &ids, ty, origin),
+            Ok(ty) => self.insert(key, op, ids, ty, origin),
             Err(error) => {
                 let error = error.context(op.name()).at(&origin);
                 self.error.borrow_mut().get_or_insert(error);
                 let ty = types.into_iter().next().unwrap_or(Type::f32([]));
-                let stand_in = Literal::new(Tensor::zeros(ty.shape.clone(), ty.dtype));
-                self.insert(Op::Literal(stand_in), &[], ty, origin)
+                self.stand_in(ty, origin)
             }
         }
     }
 
-    fn insert(&self, op: Op, inputs: &[NodeId], ty: Type, origin: Origin) -> Node<'_> {
+    /// The node that is this operation on these inputs, or the key for it.
+    fn look_up(&self, op: &Op, inputs: &[NodeId]) -> Found {
+        let mut hasher = KeyHasher::default();
+        (op, inputs).hash(&mut hasher);
+        let mut key = hasher.finish();
+        let (known, nodes) = (self.known.borrow(), self.nodes.borrow());
+        while let Some(&id) = known.get(&key) {
+            let node = &nodes[id.index()];
+            if node.op == *op && node.inputs == inputs {
+                return Found::Node(id);
+            }
+            key = key.wrapping_add(1);
+        }
+        Found::Free(key)
+    }
+
+    fn insert(&self, key: u64, op: Op, inputs: Vec<NodeId>, ty: Type, origin: Origin) -> Node<'_> {
         let mut nodes = self.nodes.borrow_mut();
         let id = NodeId(nodes.len() as u32);
-        nodes.push(NodeData { op: op.clone(), inputs: inputs.to_vec(), ty, origin });
-        self.known.borrow_mut().insert((op, inputs.to_vec()), id);
+        if let Op::Input(input) = &op {
+            self.next_input.set(self.next_input.get().max(input.index.saturating_add(1)));
+        }
+        nodes.push(NodeData { op, inputs, ty, origin });
+        self.known.borrow_mut().insert(key, id);
         Node::new(self, id)
+    }
+
+    /// Makes room for some more nodes.
+    pub(crate) fn reserve(&self, count: usize) {
+        self.nodes.borrow_mut().reserve(count);
+        self.known.borrow_mut().reserve(count);
     }
 
     /// A value handed in at every run.
     #[track_caller]
     pub fn input(&self, name: &str, shape: impl Into<Shape>, dtype: DType) -> Node<'_> {
-        let index = self.nodes().iter().filter(|node| matches!(node.op, Op::Input(_))).count();
-        self.apply(
-            Input { index: index as u32, name: name.into(), ty: Type::new(dtype, shape) },
-            &[],
-        )
+        let index = self.next_input.get();
+        self.apply(Input { index, name: name.into(), ty: Type::new(dtype, shape) }, &[])
     }
 
     /// A variable that lives from run to run. The same `id` gives the same node.
@@ -208,8 +244,11 @@ impl Graph {
             return;
         }
         let mut updates = self.updates.borrow_mut();
-        updates.retain(|(target, _)| *target != state.id());
-        updates.push((state.id(), value.id()));
+        let place = *self.updated.borrow_mut().entry(state.id()).or_insert(updates.len());
+        match updates.get_mut(place) {
+            Some(update) => update.1 = value.id(),
+            None => updates.push((state.id(), value.id())),
+        }
     }
 
     /// A number, the same at every run.
@@ -295,5 +334,45 @@ impl Graph {
             .collect();
         states.sort_by_key(|(id, ..)| *id);
         states
+    }
+}
+
+/// What looking for a node gives.
+enum Found {
+    Node(NodeId),
+    /// There is none: the key under which it would be known.
+    Free(u64),
+}
+
+/// A fast hash of a few words, for keys that nobody chooses to collide: each word is mixed in
+/// by a rotation and a multiplication.
+#[derive(Default)]
+struct KeyHasher(u64);
+
+impl Hasher for KeyHasher {
+    fn write(&mut self, bytes: &[u8]) {
+        for chunk in bytes.chunks(8) {
+            let mut word = [0; 8];
+            word[..chunk.len()].copy_from_slice(chunk);
+            self.write_u64(u64::from_le_bytes(word));
+        }
+    }
+
+    fn write_u64(&mut self, word: u64) {
+        // An odd number without a pattern: the golden ratio's digits.
+        self.0 = (self.0.rotate_left(5) ^ word).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+    }
+
+    fn write_u32(&mut self, word: u32) {
+        self.write_u64(word.into());
+    }
+
+    fn write_usize(&mut self, word: usize) {
+        self.write_u64(word as u64);
+    }
+
+    fn finish(&self) -> u64 {
+        // Multiplication leaves the best bits at the top; tables look at both ends.
+        self.0 ^ self.0 >> 32
     }
 }

@@ -86,6 +86,9 @@ unary_methods! {
     ceil = Ceil,
     /// Nearest whole number, ties to even; the derivative is 0.
     round = Round,
+    /// The number, or 0 where it is below `2^-100` in size
+    /// ([`FLUSH_BELOW`](kerros_core::law::FLUSH_BELOW)): for what decays for ever.
+    flush = Flush,
     /// Whether the element is NaN.
     is_nan = IsNan,
     /// Whether the element is neither NaN nor infinite.

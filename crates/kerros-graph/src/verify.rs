@@ -1,5 +1,7 @@
 //! The verifier: what must hold of every graph, checked between passes.
 
+use std::collections::HashSet;
+
 use kerros_core::{Error, ErrorKind, Result};
 
 use crate::graph::{Graph, Type};
@@ -17,7 +19,7 @@ pub fn verify(graph: &Graph) -> Result<()> {
         Error::new(ErrorKind::Internal, format!("node %{at} ({}) {what}", nodes[at].op.name()))
             .at(&nodes[at].origin)
     };
-    let mut places = Vec::new();
+    let mut places = HashSet::new();
     for (at, node) in nodes.iter().enumerate() {
         if let Some(late) = node.inputs.iter().find(|input| input.index() >= at) {
             return Err(broken(at, format!("uses %{} before it is made", late.0)));
@@ -29,10 +31,9 @@ pub fn verify(graph: &Graph) -> Result<()> {
             return Err(broken(at, format!("is {}, its rule says {ruled}", node.ty)));
         }
         if let Op::Input(input) = &node.op {
-            if places.contains(&input.index) {
+            if !places.insert(input.index) {
                 return Err(broken(at, format!("shares input place {}", input.index)));
             }
-            places.push(input.index);
         }
     }
     for (state, value) in graph.updates() {

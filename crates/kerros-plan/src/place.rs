@@ -1,41 +1,37 @@
 //! Giving each buffer a place in the arena.
 
-use crate::plan::{Home, Plan};
+use std::cmp::Reverse;
+use std::collections::{BinaryHeap, HashMap};
+
+use crate::lives::{Life, lives};
+use crate::plan::{BufferId, Home, Plan};
 
 /// Buffers start on cache lines, so that threads never share one by accident.
 const ALIGN: usize = 64;
 
-/// Places the buffers: two share memory only when no region needs both.
+/// Places the buffers: two share memory when no region needs both, or when one takes the place
+/// of the other, row by row, within a region.
 ///
 /// The largest are placed first, each at the lowest offset where it fits.
 pub fn place(plan: &mut Plan) {
-    let mut lives: Vec<Option<(usize, usize)>> = vec![None; plan.buffers.len()];
-    for (at, region) in plan.regions.iter().enumerate() {
-        for step in &plan.steps[region.steps.clone()] {
-            for operand in step.reads.iter().chain(&step.writes) {
-                let life = lives[operand.buffer].get_or_insert((at, at));
-                life.1 = at;
-            }
-        }
-    }
-    for &(output, _) in &plan.outputs {
-        if let Some(life) = &mut lives[output] {
-            life.1 = usize::MAX;
-        }
-    }
-    let mut waiting: Vec<usize> = (0..plan.buffers.len())
-        .filter(|&id| lives[id].is_some() && matches!(plan.buffers[id].home, Home::Arena(_)))
-        .collect();
-    let bytes = |plan: &Plan, id: usize| (4 * plan.buffers[id].len()).next_multiple_of(ALIGN);
-    waiting.sort_by_key(|&id| (std::cmp::Reverse(bytes(plan, id)), id));
-    let mut placed: Vec<(usize, usize, (usize, usize))> = Vec::with_capacity(waiting.len());
+    let lives = lives(plan);
+    let size = |plan: &Plan, id: BufferId| (4 * plan.buffers[id].len()).next_multiple_of(ALIGN);
+    let leaders = leaders(plan, &lives);
+    let mut waiting: Vec<BufferId> =
+        (0..plan.buffers.len()).filter(|&id| leaders[id] == Some(id)).collect();
+    waiting.sort_by_key(|&id| (Reverse(size(plan, id)), id));
+    // Where they begin and end, sorted by where they begin.
+    let mut placed: Vec<(usize, usize, &Life)> = Vec::with_capacity(waiting.len());
     for id in waiting {
-        let (size, life) = (bytes(plan, id), lives[id].expect("only live buffers wait"));
+        let Some(life) = &lives[id] else { continue };
+        let size = size(plan, id);
         let mut offset = 0;
-        // `placed` is sorted by offset: slide past every neighbour in time that is in the way.
+        // Slide past every neighbour in time that is in the way.
         for &(start, end, other) in &placed {
-            let together = life.0 <= other.1 && other.0 <= life.1;
-            if together && start < offset + size && offset < end {
+            if start >= offset + size {
+                break;
+            }
+            if offset < end && life.meets(other) {
                 offset = end;
             }
         }
@@ -44,4 +40,44 @@ pub fn place(plan: &mut Plan) {
         placed.insert(at, (offset, offset + size, life));
         plan.arena_bytes = plan.arena_bytes.max(offset + size);
     }
+    for (id, leader) in leaders.into_iter().enumerate() {
+        if let Some(leader) = leader {
+            plan.buffers[id].home = plan.buffers[leader].home;
+        }
+    }
+}
+
+/// For each buffer of the arena that is needed, the buffer whose place it takes: itself, or the
+/// first of several of one size that give way to each other within a region.
+fn leaders(plan: &Plan, lives: &[Option<Life>]) -> Vec<Option<BufferId>> {
+    let mut leaders: Vec<Option<BufferId>> = vec![None; plan.buffers.len()];
+    let mut temporary: Vec<(BufferId, &Life)> = Vec::new();
+    for (id, life) in lives.iter().enumerate() {
+        if let (Some(life), Home::Arena(_)) = (life, plan.buffers[id].home) {
+            leaders[id] = Some(id);
+            if life.gives_way() {
+                temporary.push((id, life));
+            }
+        }
+    }
+    temporary.sort_by_key(|(_, life)| *life.steps.start());
+    // Of each kind the buffers that are needed, by when they will not be, and those that are
+    // not any more: what was used last is in the cache, so its place is taken first.
+    type Taken = BinaryHeap<Reverse<(usize, BufferId)>>;
+    let mut kinds: HashMap<(usize, Option<usize>, usize), (Taken, Vec<BufferId>)> = HashMap::new();
+    for (id, life) in temporary {
+        let kind = (*life.regions.start(), life.rows, plan.buffers[id].len());
+        let (taken, free) = kinds.entry(kind).or_default();
+        while let Some(&Reverse((end, before))) = taken.peek()
+            && end < *life.steps.start()
+        {
+            taken.pop();
+            free.push(before);
+        }
+        if let Some(before) = free.pop() {
+            leaders[id] = leaders[before];
+        }
+        taken.push(Reverse((*life.steps.end(), id)));
+    }
+    leaders
 }

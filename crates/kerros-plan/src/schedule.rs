@@ -1,6 +1,8 @@
 //! Cutting the steps into regions: a barrier stands only where threads must meet.
 
-use crate::plan::{Access, Home, Plan, Region, Split, Step};
+use std::collections::{BTreeSet, HashMap};
+
+use crate::plan::{Access, BufferId, Home, Operand, Plan, Region, Split, Step};
 
 /// Orders the steps by the number of barriers before them, and cuts the list there.
 ///
@@ -8,77 +10,149 @@ use crate::plan::{Access, Home, Plan, Region, Split, Step};
 /// it, that order must hold. It holds without a barrier when each thread touches the same
 /// part in both.
 pub fn schedule(plan: &mut Plan) {
-    let mut level: Vec<usize> = vec![0; plan.steps.len()];
-    for later in 0..plan.steps.len() {
-        for earlier in 0..later {
-            let (before, after) = (&plan.steps[earlier], &plan.steps[later]);
-            if let Some(meets) = conflict(plan, before, after) {
-                level[later] = level[later].max(level[earlier] + usize::from(meets));
-            }
+    let homes: Vec<Home> = plan.buffers.iter().map(|buffer| buffer.home).collect();
+    let mut touched = Touched { homes: &homes, uses: vec![Vec::new(); homes.len()] };
+    let mut regions: Vec<Vec<usize>> = Vec::new();
+    for (at, step) in plan.steps.iter().enumerate() {
+        let region = touched.earliest_region(step);
+        touched.add(step, region);
+        if regions.len() <= region {
+            regions.resize_with(region + 1, Vec::new);
         }
+        regions[region].push(at);
     }
-    let mut order: Vec<usize> = (0..plan.steps.len()).collect();
-    order.sort_by_key(|&at| level[at]);
-    let num_regions = level.iter().max().map_or(0, |&last| last + 1);
-    let mut steps = Vec::with_capacity(order.len());
-    plan.regions = Vec::with_capacity(num_regions);
-    for region in 0..num_regions {
-        let members: Vec<usize> = order.iter().copied().filter(|&at| level[at] == region).collect();
-        let start = steps.len();
-        steps.extend(gather_rows(plan, &members).into_iter().map(|at| plan.steps[at].clone()));
-        let cost = steps[start..].iter().map(|step: &Step| step.cost).sum();
-        plan.regions.push(Region { steps: start..steps.len(), cost });
+    let mut order = Vec::with_capacity(plan.steps.len());
+    plan.regions.clear();
+    for members in regions {
+        let start = order.len();
+        order.extend(gather_rows(&plan.steps, &homes, &members));
+        let cost = order[start..].iter().map(|&at| plan.steps[at].cost).sum();
+        plan.regions.push(Region { steps: start..order.len(), cost });
     }
-    plan.steps = steps;
+    let mut steps: Vec<Option<Step>> = plan.steps.drain(..).map(Some).collect();
+    let taken = order.into_iter().map(|at| steps[at].take().expect("each step is in one region"));
+    plan.steps = taken.collect();
 }
 
-/// Whether two steps must keep their order; if so, whether threads must meet between them.
-fn conflict(plan: &Plan, before: &Step, after: &Step) -> Option<bool> {
-    let mut found = None;
-    let pairs = |write: &Step, other: &Step| {
-        let mut worst: Option<bool> = None;
-        for a in &write.writes {
-            for b in other.reads.iter().chain(&other.writes).filter(|b| b.buffer == a.buffer) {
-                let together = match (write.split, other.split) {
-                    (Split::Single, Split::Single) => true,
-                    (Split::Rows(x), Split::Rows(y)) => {
-                        x == y && a.access == Access::Part && b.access == Access::Part
-                    }
-                    _ => false,
-                };
-                // An input is only ever read; everything else counts.
-                if !matches!(plan.buffers[a.buffer].home, Home::Input(_)) {
-                    worst = Some(worst.unwrap_or(false) | !together);
-                }
+/// How a step touches a buffer.
+#[derive(Clone, Copy, PartialEq, Eq)]
+struct Use {
+    split: Split,
+    access: Access,
+    writes: bool,
+}
+
+impl Use {
+    /// Whether the order of two uses matters.
+    fn conflicts(self, other: Use) -> bool {
+        self.writes || other.writes
+    }
+
+    /// Whether each thread touches the same part in both.
+    fn together(self, other: Use) -> bool {
+        match (self.split, other.split) {
+            (Split::Single, Split::Single) => true,
+            (Split::Rows(x), Split::Rows(y)) => {
+                x == y && self.access == Access::Part && other.access == Access::Part
+            }
+            _ => false,
+        }
+    }
+}
+
+/// The uses of a step's buffers. Inputs are only ever read: their order never matters.
+fn uses<'a>(homes: &'a [Home], step: &'a Step) -> impl Iterator<Item = (BufferId, Use)> + 'a {
+    let of = |operand: &Operand, writes| {
+        (operand.buffer, Use { split: step.split, access: operand.access, writes })
+    };
+    let reads = step.reads.iter().map(move |read| of(read, false));
+    let writes = step.writes.iter().map(move |write| of(write, true));
+    reads.chain(writes).filter(|(buffer, _)| !matches!(homes[*buffer], Home::Input(_)))
+}
+
+/// For each buffer the different uses so far, with the last region of each.
+struct Touched<'a> {
+    homes: &'a [Home],
+    uses: Vec<Vec<(Use, usize)>>,
+}
+
+impl Touched<'_> {
+    /// The first region in which a step finds all that must come before it done.
+    fn earliest_region(&self, step: &Step) -> usize {
+        let mut earliest = 0;
+        for (buffer, mine) in uses(self.homes, step) {
+            for &(other, region) in
+                self.uses[buffer].iter().filter(|(use_, _)| use_.conflicts(mine))
+            {
+                earliest = earliest.max(region + usize::from(!other.together(mine)));
             }
         }
-        worst
-    };
-    for side in [pairs(before, after), pairs(after, before)].into_iter().flatten() {
-        found = Some(found.unwrap_or(false) | side);
+        earliest
     }
-    found
+
+    fn add(&mut self, step: &Step, region: usize) {
+        for (buffer, mine) in uses(self.homes, step) {
+            let known = &mut self.uses[buffer];
+            match known.iter_mut().find(|(other, _)| *other == mine) {
+                Some((_, last)) => *last = region.max(*last),
+                None => known.push((mine, region)),
+            }
+        }
+    }
 }
 
 /// An order of a region's steps in which those of as many rows stand together, so that a
 /// thread can take a few rows through all of them at a time.
-fn gather_rows(plan: &Plan, members: &[usize]) -> Vec<usize> {
-    let mut waiting = members.to_vec();
+fn gather_rows(steps: &[Step], homes: &[Home], members: &[usize]) -> Vec<usize> {
+    let split = |at: usize| steps[members[at]].split;
+    // Steps by their place in the region: who waits for each, and for how many each waits.
+    let (after, mut open) = waits(steps, homes, members);
+    let mut ready: BTreeSet<usize> = (0..members.len()).filter(|&at| open[at] == 0).collect();
+    let mut alike: HashMap<Split, BTreeSet<usize>> = HashMap::new();
+    for &at in &ready {
+        alike.entry(split(at)).or_default().insert(at);
+    }
     let mut order: Vec<usize> = Vec::with_capacity(members.len());
     let mut current: Option<Split> = None;
-    while !waiting.is_empty() {
-        let ready = |at: usize| {
-            let earlier = waiting.iter().take_while(|&&other| other != at);
-            earlier
-                .into_iter()
-                .all(|&other| conflict(plan, &plan.steps[other], &plan.steps[at]).is_none())
-        };
-        let same =
-            waiting.iter().position(|&at| Some(plan.steps[at].split) == current && ready(at));
-        // The first one waiting is always ready.
-        let chosen = waiting.remove(same.unwrap_or(0));
-        current = Some(plan.steps[chosen].split);
-        order.push(chosen);
+    while let Some(&first) = ready.first() {
+        let same = current.and_then(|split| alike.get(&split)?.first().copied());
+        let chosen = same.unwrap_or(first);
+        ready.remove(&chosen);
+        alike.entry(split(chosen)).or_default().remove(&chosen);
+        current = Some(split(chosen));
+        order.push(members[chosen]);
+        for &next in &after[chosen] {
+            open[next] -= 1;
+            if open[next] == 0 {
+                ready.insert(next);
+                alike.entry(split(next)).or_default().insert(next);
+            }
+        }
     }
     order
+}
+
+/// For each of some steps those that must come after it, and how many must come before it.
+fn waits(steps: &[Step], homes: &[Home], members: &[usize]) -> (Vec<Vec<usize>>, Vec<usize>) {
+    let mut after: Vec<Vec<usize>> = vec![Vec::new(); members.len()];
+    let mut open = vec![0; members.len()];
+    // Of each buffer the last step that wrote it, and those that have read it since.
+    let mut last: HashMap<BufferId, (Option<usize>, Vec<usize>)> = HashMap::new();
+    for (at, &member) in members.iter().enumerate() {
+        for (buffer, mine) in uses(homes, &steps[member]) {
+            let (writer, readers) = last.entry(buffer).or_default();
+            let before = writer.iter().chain(readers.iter().filter(|_| mine.writes));
+            for &earlier in before.filter(|&&earlier| earlier != at) {
+                after[earlier].push(at);
+                open[at] += 1;
+            }
+            if mine.writes {
+                *writer = Some(at);
+                readers.clear();
+            } else {
+                readers.push(at);
+            }
+        }
+    }
+    (after, open)
 }

@@ -36,23 +36,13 @@ fn simpler<'g>(node: &NodeData, inputs: &[Node<'g>]) -> Option<Node<'g>> {
             _ => None,
         },
         // A view of a view is one view.
-        Op::Reshape(_) => {
-            let below = producer(inputs[0]);
-            match below.op {
-                Op::Reshape(_) => Some(graph.node(below.inputs[0]).reshape(&node.ty.shape)),
-                _ if inputs[0].shape() == node.ty.shape => Some(inputs[0]),
-                _ => None,
-            }
-        }
+        Op::Reshape(_) => match operand_of(inputs[0], |op| matches!(op, Op::Reshape(_))) {
+            Some(below) => Some(below.reshape(&node.ty.shape)),
+            None => (inputs[0].shape() == node.ty.shape).then_some(inputs[0]),
+        },
         Op::Broadcast(_) => {
-            let below = producer(inputs[0]);
-            match below.op {
-                Op::Broadcast(_) => Some(graph.apply(
-                    Broadcast { shape: node.ty.shape.clone() },
-                    &[graph.node(below.inputs[0])],
-                )),
-                _ => None,
-            }
+            let below = operand_of(inputs[0], |op| matches!(op, Op::Broadcast(_)))?;
+            Some(graph.apply(Broadcast { shape: node.ty.shape.clone() }, &[below]))
         }
         // Derivatives have been taken: these only pass a value on.
         Op::StopGradient(_) | Op::ReplaceGradient(_) => Some(inputs[0]),
@@ -60,17 +50,22 @@ fn simpler<'g>(node: &NodeData, inputs: &[Node<'g>]) -> Option<Node<'g>> {
     }
 }
 
-fn producer(node: Node<'_>) -> NodeData {
-    node.graph().nodes()[node.id().index()].clone()
+/// The first operand of a node, if its operation is one of some.
+fn operand_of<'g>(node: Node<'g>, is_one: impl Fn(&Op) -> bool) -> Option<Node<'g>> {
+    let graph = node.graph();
+    let nodes = graph.nodes();
+    let data = &nodes[node.id().index()];
+    is_one(&data.op).then(|| graph.node(data.inputs[0]))
 }
 
 /// The constant that every element of a node is, or that a small node is as a whole.
 fn constant(node: Node<'_>) -> Option<Tensor> {
-    let data = producer(node);
-    match data.op {
-        Op::Literal(Literal { value }) => Some(value),
-        Op::Broadcast(_) => match producer(node.graph().node(data.inputs[0])).op {
-            Op::Literal(Literal { value }) if value.shape().ndim() == 0 => Some(value),
+    let nodes = node.graph().nodes();
+    let data = &nodes[node.id().index()];
+    match &data.op {
+        Op::Literal(Literal { value }) => Some(value.clone()),
+        Op::Broadcast(_) => match &nodes[data.inputs[0].index()].op {
+            Op::Literal(Literal { value }) if value.shape().ndim() == 0 => Some(value.clone()),
             _ => None,
         },
         _ => None,

@@ -4,6 +4,9 @@
 //! program of its users when that keeps the order of computation possible; then its result
 //! need not reach memory. Everything else is a unit of its own.
 
+use std::cmp::Reverse;
+use std::collections::BinaryHeap;
+
 use kerros_graph::{NodeData, NodeId, Op};
 
 /// What a node is to the plan.
@@ -65,30 +68,6 @@ pub fn viewed(nodes: &[NodeData], roles: &[Role], id: NodeId) -> (NodeId, bool) 
     (base, through_view)
 }
 
-/// A set of small numbers.
-#[derive(Clone, Default)]
-struct Set(Vec<u64>);
-
-impl Set {
-    fn insert(&mut self, member: usize) {
-        if self.0.len() <= member / 64 {
-            self.0.resize(member / 64 + 1, 0);
-        }
-        self.0[member / 64] |= 1 << (member % 64);
-    }
-    fn contains(&self, member: usize) -> bool {
-        self.0.get(member / 64).is_some_and(|word| word >> (member % 64) & 1 == 1)
-    }
-    fn extend(&mut self, other: &Set) {
-        if self.0.len() < other.0.len() {
-            self.0.resize(other.0.len(), 0);
-        }
-        for (word, more) in self.0.iter_mut().zip(&other.0) {
-            *word |= more;
-        }
-    }
-}
-
 /// The units of a graph.
 pub struct Units {
     /// The unit of each node that is computed; `None` for leaves, aliases and views.
@@ -97,64 +76,132 @@ pub struct Units {
     pub members: Vec<Vec<NodeId>>,
 }
 
-/// Groups the nodes. `is_root` marks nodes (seen through aliases) whose value is asked for;
-/// with `fuse` off every node is a unit of its own.
+/// Most nodes of one unit: beyond, nothing is gained by keeping values out of memory.
+const MOST_MEMBERS: usize = 512;
+
+/// Groups the nodes; with `fuse` off every node is a unit of its own.
 pub fn group(nodes: &[NodeData], roles: &[Role], needed: &[bool], fuse: bool) -> Units {
     let mut of: Vec<Option<usize>> = vec![None; nodes.len()];
+    // Descending while they grow.
     let mut members: Vec<Vec<NodeId>> = Vec::new();
-    // The units that each unit's results flow into, directly or not.
-    let mut reach: Vec<Set> = Vec::new();
+    let mut flow = Flow::default();
     let users = users(nodes, roles, needed);
     for at in (0..nodes.len()).rev().filter(|&at| needed[at]) {
         if !matches!(roles[at], Role::Elementwise | Role::Heavy) {
             continue;
         }
         let len = nodes[at].ty.shape.num_elements();
-        let mut downstream: Vec<usize> =
-            users[at].iter().filter_map(|user| of[user.node.index()]).collect();
-        downstream.sort_unstable();
-        downstream.dedup();
+        let downstream = downstream(&users[at], &of);
         // A unit can take the node in if it uses it element by element, and if nothing else
         // that uses the node comes before that unit. A small value that is also spread over
         // larger ones (a learning rate) is made on its own: nobody should wait for it.
-        let takes = |unit: usize| {
-            let direct = users[at].iter().any(|user| {
-                user.elementwise && !user.viewed && of[user.node.index()] == Some(unit)
-            });
-            let only_direct = users[at].iter().all(|user| {
-                of[user.node.index()] != Some(unit) || (user.elementwise && !user.viewed)
-            });
-            let spread_elsewhere = downstream.len() > 1 && users[at].iter().any(|user| user.viewed);
+        let spread_elsewhere = downstream.len() > 1 && users[at].iter().any(|user| user.viewed);
+        let takes = |flow: &mut Flow, unit: usize| {
             let head = members[unit][0];
-            direct
-                && !spread_elsewhere
-                && only_direct
+            members[unit].len() < MOST_MEMBERS
                 && roles[head.index()] == Role::Elementwise
                 && nodes[head.index()].ty.shape.num_elements() == len
-                && downstream.iter().all(|&other| other == unit || !reach[other].contains(unit))
+                && downstream
+                    .iter()
+                    .all(|&(other, _)| other == unit || !flow.may_reach(other, unit))
         };
-        let home = (fuse && roles[at] == Role::Elementwise)
-            .then(|| downstream.iter().copied().find(|&unit| takes(unit)))
+        let joins = fuse && roles[at] == Role::Elementwise && !spread_elsewhere;
+        let home = joins
+            .then(|| {
+                let mut direct = downstream.iter().filter(|(_, direct)| *direct);
+                direct.find(|(unit, _)| takes(&mut flow, *unit)).map(|(unit, _)| *unit)
+            })
             .flatten();
         let unit = home.unwrap_or_else(|| {
             members.push(Vec::new());
-            reach.push(Set::default());
-            members.len() - 1
+            flow.add()
         });
         of[at] = Some(unit);
-        members[unit].insert(0, NodeId(at as u32));
-        let mut beyond = Set::default();
-        for &other in downstream.iter().filter(|&&other| other != unit) {
-            beyond.insert(other);
-            beyond.extend(&reach[other].clone());
-        }
-        reach[unit].extend(&beyond);
-        let reached = reach[unit].clone();
-        for set in reach.iter_mut().filter(|set| set.contains(unit)) {
-            set.extend(&reached);
+        members[unit].push(NodeId(at as u32));
+        for (other, _) in downstream.into_iter().filter(|&(other, _)| other != unit) {
+            flow.connect(unit, other);
         }
     }
+    members.iter_mut().for_each(|members| members.reverse());
     Units { of, members }
+}
+
+/// Into which units values flow.
+#[derive(Default)]
+struct Flow {
+    /// The units that each unit's results are used by, and the other way round.
+    downstream: Vec<Vec<usize>>,
+    upstream: Vec<Vec<usize>>,
+    /// Units on the longest way from each unit to the end: less than that of whatever comes
+    /// before it.
+    level: Vec<usize>,
+    /// The last search that came by each unit.
+    seen: Vec<usize>,
+    searches: usize,
+}
+
+impl Flow {
+    /// Units looked at before a search gives up.
+    const MOST_STEPS: usize = 1000;
+
+    /// Another unit, into and out of which nothing flows.
+    fn add(&mut self) -> usize {
+        self.downstream.push(Vec::new());
+        self.upstream.push(Vec::new());
+        self.level.push(0);
+        self.seen.push(0);
+        self.level.len() - 1
+    }
+
+    /// Lets values of one unit flow into another.
+    fn connect(&mut self, from: usize, to: usize) {
+        if self.downstream[from].contains(&to) {
+            return;
+        }
+        self.downstream[from].push(to);
+        self.upstream[to].push(from);
+        // Those further from the end wait until all behind them have their level.
+        let mut waiting = BinaryHeap::from([Reverse((self.level[from], from))]);
+        while let Some(Reverse((_, unit))) = waiting.pop() {
+            let behind = self.downstream[unit].iter().map(|&after| self.level[after] + 1).max();
+            let level = behind.unwrap_or(0);
+            if self.level[unit] < level {
+                self.level[unit] = level;
+                let before = self.upstream[unit].iter();
+                waiting.extend(before.map(|&before| Reverse((self.level[before], before))));
+            }
+        }
+    }
+
+    /// Whether values flow from one unit into another, directly or not; also true where that
+    /// would take long to find out.
+    fn may_reach(&mut self, from: usize, to: usize) -> bool {
+        self.searches += 1;
+        let (mut stack, mut steps) = (vec![from], 0);
+        while let Some(unit) = stack.pop() {
+            if unit == to || steps == Self::MOST_STEPS {
+                return true;
+            }
+            let new = std::mem::replace(&mut self.seen[unit], self.searches) != self.searches;
+            if new && self.level[unit] > self.level[to] {
+                steps += 1;
+                stack.extend(&self.downstream[unit]);
+            }
+        }
+        false
+    }
+}
+
+/// The units that use a node, ascending, and whether each does so element by element only.
+fn downstream(users: &[User], of: &[Option<usize>]) -> Vec<(usize, bool)> {
+    let mut units: Vec<(usize, bool)> = users
+        .iter()
+        .filter_map(|user| Some((of[user.node.index()]?, user.elementwise && !user.viewed)))
+        .collect();
+    // Of equal units the one with a use of another kind comes first, and stays.
+    units.sort_unstable();
+    units.dedup_by_key(|(unit, _)| *unit);
+    units
 }
 
 /// A use of a node's value by a computed node.

@@ -2,7 +2,7 @@
 
 mod mlp;
 
-use kerros_core::ErrorKind;
+use kerros_core::{DType, ErrorKind};
 use kerros_graph::Graph;
 use kerros_plan::check::check;
 use kerros_plan::plan::{Access, Home, Region, Split};
@@ -85,6 +85,75 @@ fn buffers_over_one_another_are_caught() {
         .expect("layers have different sizes");
     plan.buffers[intruder].home = Home::Arena(offset);
     assert!(complaint(&plan).contains("touched by two threads at once"));
+}
+
+/// The buffers of the arena with the regions of their first and last use.
+fn lives(plan: &Plan) -> Vec<(usize, usize, usize)> {
+    let mut lives = Vec::new();
+    for buffer in 0..plan.buffers.len() {
+        let touched = |region: &&Region| {
+            plan.steps[region.steps.clone()]
+                .iter()
+                .any(|step| step.reads.iter().chain(&step.writes).any(|o| o.buffer == buffer))
+        };
+        let regions: Vec<usize> =
+            (0..plan.regions.len()).filter(|&at| touched(&&plan.regions[at])).collect();
+        if let (Home::Arena(_), Some(&first), Some(&last)) =
+            (plan.buffers[buffer].home, regions.first(), regions.last())
+        {
+            lives.push((buffer, first, last));
+        }
+    }
+    lives
+}
+
+/// Two buffers of one region, divided alike over the threads, in one place: no two threads
+/// meet there, but one value is lost.
+#[test]
+fn a_value_over_another_of_its_region_is_caught() {
+    let sound = training();
+    let mut caught = 0;
+    for step in &sound.steps {
+        let (Split::Rows(_), [write]) = (step.split, &step.writes[..]) else { continue };
+        let alike = |read: &&kerros_plan::plan::Operand| {
+            let buffer = &sound.buffers[read.buffer];
+            let in_arena = matches!(buffer.home, Home::Arena(_));
+            in_arena
+                && read.access == Access::Part
+                && buffer.len() == sound.buffers[write.buffer].len()
+        };
+        let Some(read) = step.reads.iter().find(alike) else { continue };
+        let mut plan = sound.clone();
+        plan.buffers[write.buffer].home = plan.buffers[read.buffer].home;
+        if read.buffer != write.buffer {
+            caught += usize::from(complaint(&plan).contains("share bytes while both are needed"));
+        }
+    }
+    assert!(caught > 0, "in each plan two threads meet, too");
+}
+
+/// A value that waits through a region for its reader, overwritten there.
+#[test]
+fn a_value_over_one_that_waits_is_caught() {
+    let graph = Graph::new();
+    let first = graph.input("x", [8, 8], DType::F32).exp();
+    // Threads meet before each transposition.
+    let last = (0..5).fold(first, |y, _| y.transpose(&[1, 0]).exp());
+    let outputs = [(first + last).id()];
+    let sound = compile(&graph, &outputs, &CompileOptions::default(), has_kernel).unwrap();
+    let lives = lives(&sound);
+    let mut caught = 0;
+    for &(waiting, first, last) in &lives {
+        for &(other, from, to) in &lives {
+            if other != waiting && from <= last && first <= to {
+                let mut plan = sound.clone();
+                plan.buffers[other].home = plan.buffers[waiting].home;
+                assert!(check(&plan).is_err(), "{other} over {waiting}");
+                caught += usize::from(from > first && to < last);
+            }
+        }
+    }
+    assert!(caught > 0, "no value waits through a region");
 }
 
 #[test]

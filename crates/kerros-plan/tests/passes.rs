@@ -2,11 +2,13 @@
 
 mod mlp;
 
+use std::time::Instant;
+
 use kerros_core::{DType, Tensor};
 use kerros_graph::decompose::decompose_all;
 use kerros_graph::eval::evaluate;
 use kerros_graph::verify::verify;
-use kerros_graph::{Graph, NodeId, StateId, Type};
+use kerros_graph::{Graph, NodeId, StateId, Type, grad};
 use kerros_plan::check::check;
 use kerros_plan::simplify::simplify;
 use kerros_plan::{CompileOptions, Device, Feed, Reference, compile};
@@ -106,6 +108,32 @@ fn plans_of_any_graph_are_sound() {
             }
         }
     }
+}
+
+/// A plan of many thousand steps: a network of 2000 layers with shortcuts, whose gradient reads
+/// every layer again from the last to the first. Twice the layers take about twice as long;
+/// where a pass compared all steps with each other this test would take minutes.
+#[test]
+fn deep_networks_compile_in_time() {
+    let seconds = |layers: u32| {
+        let graph = Graph::new();
+        let weights: Vec<_> =
+            (0..layers).map(|id| graph.state(StateId(id), "kernel", [8, 8], DType::F32)).collect();
+        let mut y = graph.input("x", [4, 8], DType::F32);
+        for &weight in &weights {
+            y = y + y.matmul(weight).tanh();
+        }
+        let gradients = grad(y.square().mean_all(), &weights).unwrap();
+        for (&weight, gradient) in weights.iter().zip(gradients) {
+            graph.assign(weight, weight - gradient * 0.1);
+        }
+        let begun = Instant::now();
+        let plan = compile(&graph, &[], &CompileOptions::default(), has_kernel).unwrap();
+        assert!(plan.steps.len() > 5 * layers as usize);
+        begun.elapsed().as_secs_f64()
+    };
+    let (half, whole) = (seconds(1000), seconds(2000));
+    assert!(whole < 5.0 * half.max(0.2), "{half} s, then {whole} s");
 }
 
 /// The reference device carries out a whole training step: it learns, and what it computes is

@@ -16,7 +16,9 @@
 //!   the order of the indices.
 //! - **Elementary functions**: [`functions`], written once over [`Lanes`].
 //! - **Elementwise operators**: [`crate::program`], each one rounding (or one function).
-//! - **Denormals** are kept; no flush-to-zero mode is ever set.
+//! - **Denormals** are kept; no flush-to-zero mode is ever set. What decays for ever (the moments
+//!   of optimizers) is flushed where the formula says so, by
+//!   [`Unary::Flush`](crate::program::Unary::Flush): below [`FLUSH_BELOW`] it is 0.
 
 pub mod functions;
 pub mod lanes;
@@ -32,6 +34,15 @@ pub use lanes::Lanes;
 /// Long chains lose accuracy with the square root of their length, and a chunk is what a
 /// kernel keeps in registers at a stretch; 1024 covers a dense layer of 784 inputs whole.
 pub const CONTRACTION_CHUNK: usize = 1024;
+
+/// Numbers below this size count as 0 where a formula flushes them: `2^-100`, about `8e-31`.
+///
+/// A moment whose gradient stays 0 shrinks by a constant factor at each step. Left alone it
+/// would stick at the smallest denormals, where the arithmetic of most processors is a hundred
+/// times slower. The limit lies above the denormals by `2^26`, so that the products within an
+/// optimizer's rule (a moment times `1 - beta`, or times a learning rate) are normal numbers,
+/// too; beside an epsilon of `1e-7` a moment of this size has no influence on a weight.
+pub const FLUSH_BELOW: f32 = f32::from_bits((127 - 100) << 23);
 
 /// One element of a matrix product: `sum over k of a(k) * b(k)`, by the law.
 ///

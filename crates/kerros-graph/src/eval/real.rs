@@ -100,6 +100,13 @@ impl Real for f64 {
             Unary::IsNan => x.is_nan().into(),
             Unary::IsFinite => x.is_finite().into(),
             Unary::Not => 1.0 - x,
+            Unary::Flush => {
+                if x.abs() < f64::from(law::FLUSH_BELOW) {
+                    0.0
+                } else {
+                    x
+                }
+            }
             Unary::UnitFloat | Unary::IntToFloat | Unary::FloatToInt => {
                 unreachable!("conversions are evaluated by their operation")
             }

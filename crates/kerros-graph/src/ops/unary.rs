@@ -65,6 +65,7 @@ impl Operation for Unary {
             Function::Tanh => dy * (1.0 - y * y),
             Function::Sigmoid => dy * (y * (1.0 - y)),
             Function::Erf => dy * ((-(x * x)).exp() * std::f32::consts::FRAC_2_SQRT_PI),
+            Function::Flush => y.not_equal(0.0).select(dy, 0.0),
             // Flat wherever they are smooth.
             Function::Sign
             | Function::Floor

@@ -346,6 +346,13 @@ fn unary_of(function: Unary, x: f64) -> f64 {
         Unary::UnitFloat => f64::from(x as i32 as u32 >> 8) / f64::from(1 << 24),
         Unary::IntToFloat => x,
         Unary::FloatToInt => x.trunc(),
+        Unary::Flush => {
+            if x.abs() < 2f64.powi(-100) {
+                0.0
+            } else {
+                x
+            }
+        }
     }
 }
 

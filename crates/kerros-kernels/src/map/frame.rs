@@ -8,14 +8,6 @@ use kerros_core::program::{Instr, Layout, Reg};
 use super::prepare::{Home, Prepared};
 use super::{Input, fill};
 
-/// Numbers (of 4 bytes) that the chunks of all values together may take: what stays in a
-/// first-level cache of 48 KB, or of 32 KB, beside everything else.
-const CHUNK_BUDGET: usize = 7168;
-/// Chunk lengths are multiples of this, a cache line of every width.
-const CHUNK_GRAIN: usize = 64;
-/// Shorter chunks spend their time between loops, longer ones gain nothing.
-const CHUNK_LIMITS: Range<usize> = 256..2048;
-
 /// Memory that runs need between their steps, kept from call to call. One serves any number
 /// of maps, one thread at a time.
 #[derive(Debug, Default)]
@@ -165,23 +157,6 @@ impl<'a, 'b> Frame<'a, 'b> {
     pub fn spreads_inputs(&self) -> bool {
         let layouts = self.prepared.inputs.iter().zip(&self.prepared.homes);
         layouts.into_iter().any(|(layout, home)| *home == Home::Input && *layout != Layout::Same)
-    }
-
-    /// A chunk length for programs with this many buffers between their steps.
-    pub fn chunk_len(&self, num_buffers: usize) -> usize {
-        let values = num_buffers + self.inputs.len() + self.outputs.len();
-        let len = (CHUNK_BUDGET / values.max(1)).clamp(CHUNK_LIMITS.start, CHUNK_LIMITS.end);
-        // With whole periods in a chunk, a cycle is spread once for all chunks.
-        let mut grain = CHUNK_GRAIN;
-        for layout in &self.prepared.inputs {
-            if let Layout::Cycle { period } = *layout
-                && let Some(both) = (period / common_divisor(period, grain)).checked_mul(grain)
-                && both <= len
-            {
-                grain = both;
-            }
-        }
-        len / grain * grain
     }
 
     /// Where inputs share memory with an output that is written before (or while) they are
@@ -338,11 +313,4 @@ impl<'a, 'b> Frame<'a, 'b> {
             Target::Buffer(buffer, owned) => self.scratch.buffers[buffer] = owned.0,
         }
     }
-}
-
-fn common_divisor(mut a: usize, mut b: usize) -> usize {
-    while b != 0 {
-        (a, b) = (b, a % b);
-    }
-    a
 }

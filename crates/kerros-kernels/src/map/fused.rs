@@ -101,13 +101,13 @@ impl Fused {
     }
 
     /// Runs the kernel over the whole range.
-    pub fn run(&self, isa: Isa, mut frame: Frame) {
+    pub fn run(&self, isa: Isa, mut frame: Frame, chunk: usize) {
         let mut uniforms = [0.0; MOST];
         for (number, &reg) in uniforms.iter_mut().zip(&self.uniforms) {
             *number = frame.uniform(reg);
         }
         let len = frame.range_len();
-        let chunk = if frame.spreads_inputs() { frame.chunk_len(0) } else { len };
+        let chunk = if frame.spreads_inputs() { chunk } else { len };
         let mut at = 0;
         while at < len {
             let part = chunk.min(len - at);

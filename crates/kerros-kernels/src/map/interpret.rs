@@ -10,21 +10,24 @@ use crate::Isa;
 use crate::lanes::{Kernel, dispatch};
 
 /// Runs all steps over the whole range.
-pub fn run(isa: Isa, mut frame: Frame) {
+pub fn run(isa: Isa, mut frame: Frame, chunk: usize) {
     frame.protect_shared_inputs();
-    dispatch(isa, Interpreter(frame));
+    dispatch(isa, Interpreter { frame, chunk });
 }
 
-struct Interpreter<'a, 'b>(Frame<'a, 'b>);
+struct Interpreter<'a, 'b> {
+    frame: Frame<'a, 'b>,
+    chunk: usize,
+}
 
 impl Kernel for Interpreter<'_, '_> {
     type Output = ();
 
     #[inline(always)]
     fn run<V: Lanes>(self) {
-        let mut frame = self.0;
+        let Interpreter { mut frame, chunk } = self;
         let prepared = frame.prepared;
-        let (len, chunk) = (frame.range_len(), frame.chunk_len(prepared.num_buffers));
+        let len = frame.range_len();
         let mut at = 0;
         while at < len {
             frame.enter_chunk(at, chunk.min(len - at));
@@ -77,7 +80,7 @@ fn run_step<V: Lanes>(frame: &mut Frame, step: &Step) {
 fn unary<V: Lanes>(f: Unary, x: &[f32], to: &mut [f32]) {
     for_each!(f, Unary {
         Neg Abs Sign Exp Expm1 Log Log1p Sqrt Rsqrt Sin Cos Tanh Sigmoid Erf Floor Ceil Round
-        IsNan IsFinite Not UnitFloat IntToFloat FloatToInt
+        IsNan IsFinite Not UnitFloat IntToFloat FloatToInt Flush
     }, F => one::<V, _>(x, to, FloatUnary::<F>));
 }
 

@@ -63,6 +63,8 @@ use prepare::Prepared;
 pub struct Map {
     prepared: Result<Prepared, String>,
     fused: Option<Fused>,
+    /// The elements that are taken through all steps at a time.
+    chunk: usize,
 }
 
 /// Where the elements of a program's input lie during one [`Map::run`].
@@ -82,8 +84,11 @@ impl Map {
     /// [`Map::run`].
     pub fn new(program: &Program) -> Map {
         let mut map = Map::interpreted(program);
-        if map.prepared.is_ok() {
+        if let Ok(prepared) = &map.prepared {
             map.fused = Fused::find(program);
+            if map.fused.is_some() {
+                map.chunk = prepared.chunk_len(0);
+            }
         }
         map
     }
@@ -91,7 +96,10 @@ impl Map {
     /// Prepares a program for the interpreter even where there is a compiled kernel: to
     /// compare the two.
     pub fn interpreted(program: &Program) -> Map {
-        Map { prepared: prepare::prepare(program), fused: None }
+        let prepared = prepare::prepare(program);
+        let chunk =
+            prepared.as_ref().map_or(0, |prepared| prepared.chunk_len(prepared.num_buffers));
+        Map { prepared, fused: None, chunk }
     }
 
     /// How it runs: `"fused:adam"` for the compiled kernel of that name, `"interpreter"`.
@@ -128,8 +136,8 @@ impl Map {
         scratch.compute_uniforms(prepared, inputs);
         let frame = Frame::new(prepared, range, inputs, outputs, scratch);
         match &self.fused {
-            Some(fused) => fused.run(isa, frame),
-            None => interpret::run(isa, frame),
+            Some(fused) => fused.run(isa, frame, self.chunk),
+            None => interpret::run(isa, frame, self.chunk),
         }
         Ok(())
     }

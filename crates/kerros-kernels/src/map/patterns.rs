@@ -75,34 +75,34 @@ patterns! {
 
     /// Gradient descent with momentum.
     momentum [w, g, m] (rate, momentum) -> 2 {
-        let m = m * momentum - g * rate;
+        let m = (m * momentum - g * rate).flush();
         [w + m, m]
     }
 
     /// Gradient descent with Nesterov's momentum.
     nesterov [w, g, m] (rate, momentum) -> 2 {
-        let m = m * momentum - g * rate;
+        let m = (m * momentum - g * rate).flush();
         [w + (m * momentum - g * rate), m]
     }
 
     /// RMSprop, neither centered nor with momentum.
     rmsprop [w, g, v] (rate, rho, one_less_rho, epsilon) -> 2 {
-        let v = v * rho + g * g * one_less_rho;
+        let v = (v * rho + g * g * one_less_rho).flush();
         [w - g * rate / (v + epsilon).sqrt(), v]
     }
 
     /// Adam; alpha is the rate with the bias corrections.
     adam [w, g, m, v] (alpha, one_less_beta_1, one_less_beta_2, epsilon) -> 3 {
-        let m = m + (g - m) * one_less_beta_1;
-        let v = v + (g * g - v) * one_less_beta_2;
+        let m = (m + (g - m) * one_less_beta_1).flush();
+        let v = (v + (g * g - v) * one_less_beta_2).flush();
         [w - m * alpha / (v.sqrt() + epsilon), m, v]
     }
 
     /// Adam with decoupled weight decay.
     adamw [w, g, m, v] (alpha, one_less_beta_1, one_less_beta_2, epsilon, decay, rate) -> 3 {
         let w = w - w * decay * rate;
-        let m = m + (g - m) * one_less_beta_1;
-        let v = v + (g * g - v) * one_less_beta_2;
+        let m = (m + (g - m) * one_less_beta_1).flush();
+        let v = (v + (g * g - v) * one_less_beta_2).flush();
         [w - m * alpha / (v.sqrt() + epsilon), m, v]
     }
 

@@ -1,7 +1,17 @@
 //! What is decided once per program: which steps are needed, which of them once per call
 //! instead of once per element, and where each value lives.
 
+use std::ops::Range;
+
 use kerros_core::program::{Binary, Instr, Layout, Program, Reg, Unary};
+
+/// Numbers (of 4 bytes) that the chunks of all values together may take: what stays in a
+/// first-level cache of 48 KB, or of 32 KB, beside everything else.
+const CHUNK_BUDGET: usize = 7168;
+/// Chunk lengths are multiples of this, a cache line of every width.
+const CHUNK_GRAIN: usize = 64;
+/// Shorter chunks spend their time between loops, longer ones gain nothing.
+const CHUNK_LIMITS: Range<usize> = 256..2048;
 
 /// A program laid out for the interpreter (and half of that for compiled kernels).
 #[derive(Clone, Debug)]
@@ -22,6 +32,25 @@ pub struct Prepared {
     pub writers: Vec<usize>,
     /// Chunk buffers for values between steps.
     pub num_buffers: usize,
+}
+
+impl Prepared {
+    /// A chunk length for programs with this many buffers between their steps.
+    pub fn chunk_len(&self, num_buffers: usize) -> usize {
+        let values = num_buffers + self.inputs.len() + self.num_outputs;
+        let len = (CHUNK_BUDGET / values.max(1)).clamp(CHUNK_LIMITS.start, CHUNK_LIMITS.end);
+        // With whole periods in a chunk, a cycle is spread once for all chunks.
+        let mut grain = CHUNK_GRAIN;
+        for layout in &self.inputs {
+            if let Layout::Cycle { period } = *layout
+                && let Some(both) = (period / common_divisor(period, grain)).checked_mul(grain)
+                && both <= len
+            {
+                grain = both;
+            }
+        }
+        len / grain * grain
+    }
 }
 
 /// Where a value lives.
@@ -303,4 +332,11 @@ fn join_axes(layout: &Layout) -> Layout {
     }
     let (dims, strides) = joined.into_iter().unzip();
     Layout::Strided { dims, strides }
+}
+
+fn common_divisor(mut a: usize, mut b: usize) -> usize {
+    while b != 0 {
+        (a, b) = (b, a % b);
+    }
+    a
 }

@@ -37,6 +37,11 @@ pub trait Value:
     fn less(self, other: Self) -> Self {
         self.binary(Binary::Lt, other)
     }
+    /// The number, or 0 where it is very small.
+    #[inline(always)]
+    fn flush(self) -> Self {
+        self.unary(Unary::Flush)
+    }
     /// Square root.
     #[inline(always)]
     fn sqrt(self) -> Self {

@@ -66,12 +66,12 @@ impl Lowering<'_> {
 
     /// The one buffer of a state.
     pub(super) fn state_buffer(&mut self, state: StateId, ty: &Type) -> BufferId {
-        let home = Home::State(state);
-        if let Some(known) = self.plan.buffers.iter().position(|buffer| buffer.home == home) {
+        if let Some(&known) = self.states.get(&state) {
             return known;
         }
         self.plan.states.push((state, ty.clone()));
-        self.plan.buffers.push(Buffer { home, ty: ty.clone() });
+        self.plan.buffers.push(Buffer { home: Home::State(state), ty: ty.clone() });
+        self.states.insert(state, self.plan.buffers.len() - 1);
         self.plan.buffers.len() - 1
     }
 

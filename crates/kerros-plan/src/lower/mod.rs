@@ -9,6 +9,7 @@ mod programs;
 mod recurrent;
 mod reductions;
 mod rows;
+mod step_order;
 mod updates;
 mod windows;
 
@@ -49,8 +50,8 @@ pub fn lower(graph: &Graph, outputs: &[NodeId], updates: &[(StateId, NodeId)], f
     }
     let units = group(nodes, &roles, &needed, fuse);
     let kept = kept(nodes, &roles, &units, &needed, asked);
-    let mut lowering =
-        Lowering { nodes, roles, kept, units, plan: Plan::default(), buffers: HashMap::new() };
+    let (plan, buffers, states) = (Plan::default(), HashMap::new(), HashMap::new());
+    let mut lowering = Lowering { nodes, roles, kept, units, plan, buffers, states };
     lowering.plan.inputs = graph.inputs().into_iter().map(|(_, _, ty)| ty).collect();
     for unit in lowering.order() {
         lowering.unit(unit);
@@ -86,6 +87,7 @@ struct Lowering<'a> {
     kept: Vec<bool>,
     plan: Plan,
     buffers: HashMap<NodeId, BufferId>,
+    states: HashMap<StateId, BufferId>,
 }
 
 impl Lowering<'_> {
@@ -99,31 +101,45 @@ impl Lowering<'_> {
 
     /// The units, inputs before users.
     fn order(&self) -> Vec<usize> {
-        fn visit(this: &Lowering<'_>, unit: usize, state: &mut [u8], order: &mut Vec<usize>) {
-            if state[unit] != 0 {
-                return;
-            }
-            state[unit] = 1;
-            for member in &this.units.members[unit] {
-                let mut stack = this.nodes[member.index()].inputs.clone();
-                while let Some(id) = stack.pop() {
-                    match this.units.of[id.index()] {
-                        Some(other) if other != unit => visit(this, other, state, order),
-                        Some(_) => {}
-                        None => stack.extend(&this.nodes[id.index()].inputs),
-                    }
-                }
-            }
-            order.push(unit);
-        }
         // Visiting by first member keeps the order of the graph where nothing else decides.
         let mut units: Vec<usize> = (0..self.units.members.len()).collect();
         units.sort_by_key(|&unit| self.units.members[unit][0]);
-        let (mut state, mut order) = (vec![0; units.len()], Vec::with_capacity(units.len()));
+        let (mut started, mut done) = (vec![false; units.len()], vec![false; units.len()]);
+        let mut order = Vec::with_capacity(units.len());
         for unit in units {
-            visit(self, unit, &mut state, &mut order);
+            let mut stack = vec![unit];
+            while let Some(&unit) = stack.last() {
+                if done[unit] {
+                    stack.pop();
+                } else if std::mem::replace(&mut started[unit], true) {
+                    done[unit] = true;
+                    order.push(unit);
+                    stack.pop();
+                } else {
+                    // The first of the inputs ends up on top.
+                    let mut inputs = self.inputs_of(unit);
+                    inputs.retain(|&input| !started[input]);
+                    stack.extend(inputs.into_iter().rev());
+                }
+            }
         }
         order
+    }
+
+    /// The units that a unit uses, in the order in which its members name them.
+    fn inputs_of(&self, unit: usize) -> Vec<usize> {
+        let mut inputs = Vec::new();
+        for member in &self.units.members[unit] {
+            let mut stack = self.nodes[member.index()].inputs.clone();
+            while let Some(id) = stack.pop() {
+                match self.units.of[id.index()] {
+                    Some(other) if other != unit => inputs.push(other),
+                    Some(_) => {}
+                    None => stack.extend(&self.nodes[id.index()].inputs),
+                }
+            }
+        }
+        inputs
     }
 
     fn unit(&mut self, unit: usize) {

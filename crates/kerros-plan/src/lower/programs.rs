@@ -18,7 +18,8 @@ impl Lowering<'_> {
         let inner = |this: &Self, id: NodeId| this.units.of[this.source(id).index()] == Some(unit);
         // Inputs take the first registers, so they are collected before any instruction.
         for &member in members {
-            let node = self.nodes[member.index()].clone();
+            let nodes = self.nodes;
+            let node = &nodes[member.index()];
             let is_key = matches!(node.op, Op::RandomBits(_));
             for &input in &node.inputs {
                 let key = (self.source(input), is_key);

@@ -37,7 +37,8 @@ impl Optimizer for Adadelta {
     fn update<'g>(&self, step: &Step<'g>, moved: &Moved<'_, 'g>) -> Updated<'g> {
         let (w, g, rho) = (moved.variable, moved.gradient, self.rho as f32);
         let rms = |mean: Node<'g>| (mean + self.epsilon as f32).sqrt();
-        let mean_square = |mean: Node<'g>, x: Node<'g>| mean * rho + x.square() * rest(self.rho);
+        let mean_square =
+            |mean: Node<'g>, x: Node<'g>| (mean * rho + x.square() * rest(self.rho)).flush();
         let gradients = mean_square(moved.slots[0], g);
         let delta = -(rms(moved.slots[1]) * g / rms(gradients));
         let deltas = mean_square(moved.slots[1], delta);

@@ -80,8 +80,8 @@ impl Moments {
     ) -> Updated<'g> {
         let (w, g) = (moved.variable, moved.gradient);
         let alpha = rate * (1.0 - step.power(self.beta_2)).sqrt() / (1.0 - step.power(self.beta_1));
-        let m = moved.slots[0] + (g - moved.slots[0]) * rest(self.beta_1);
-        let v = moved.slots[1] + (g.square() - moved.slots[1]) * rest(self.beta_2);
+        let m = (moved.slots[0] + (g - moved.slots[0]) * rest(self.beta_1)).flush();
+        let v = (moved.slots[1] + (g.square() - moved.slots[1]) * rest(self.beta_2)).flush();
         let largest = moved.slots.get(2).map(|largest| largest.maximum(v));
         let scale = largest.unwrap_or(v).sqrt() + self.epsilon as f32;
         let slots = [m, v].into_iter().chain(largest).collect();

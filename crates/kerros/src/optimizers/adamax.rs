@@ -36,8 +36,8 @@ impl Optimizer for Adamax {
 
     fn update<'g>(&self, step: &Step<'g>, moved: &Moved<'_, 'g>) -> Updated<'g> {
         let (w, g, rate) = (moved.variable, moved.gradient, step.learning_rate);
-        let m = moved.slots[0] + (g - moved.slots[0]) * rest(self.beta_1);
-        let u = (moved.slots[1] * self.beta_2 as f32).maximum(g.abs());
+        let m = (moved.slots[0] + (g - moved.slots[0]) * rest(self.beta_1)).flush();
+        let u = (moved.slots[1] * self.beta_2 as f32).maximum(g.abs()).flush();
         let scale = (u + self.epsilon as f32) * (1.0 - step.power(self.beta_1));
         Updated { variable: w - m * rate / scale, slots: vec![m, u] }
     }

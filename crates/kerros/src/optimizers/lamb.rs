@@ -40,8 +40,8 @@ impl Optimizer for Lamb {
 
     fn update<'g>(&self, step: &Step<'g>, moved: &Moved<'_, 'g>) -> Updated<'g> {
         let (w, g, rate) = (moved.variable, moved.gradient, step.learning_rate);
-        let m = moved.slots[0] + (g - moved.slots[0]) * rest(self.beta_1);
-        let v = moved.slots[1] + (g.square() - moved.slots[1]) * rest(self.beta_2);
+        let m = (moved.slots[0] + (g - moved.slots[0]) * rest(self.beta_1)).flush();
+        let v = (moved.slots[1] + (g.square() - moved.slots[1]) * rest(self.beta_2)).flush();
         let scale = (v / (1.0 - step.power(self.beta_2))).sqrt() + self.epsilon as f32;
         let direction = m / (1.0 - step.power(self.beta_1)) / scale;
         let (norm_w, norm_u) = (Node::global_norm(&[w]), Node::global_norm(&[direction]));

@@ -48,6 +48,6 @@ impl Optimizer for Lion {
         // Here Keras subtracts in `f32`.
         let mean = |share: f32| m * share + g * (1.0 - share);
         let variable = w - mean(self.beta_1 as f32).sign() * step.learning_rate;
-        Updated { variable, slots: vec![mean(self.beta_2 as f32)] }
+        Updated { variable, slots: vec![mean(self.beta_2 as f32).flush()] }
     }
 }

@@ -5,7 +5,9 @@
 //! optimizers stand around others: [`LossScaleOptimizer`] and [`MultiOptimizer`].
 //!
 //! The formulas keep the order of Keras's operations, because each operation is a rounding;
-//! whatever is the same for all elements is computed once, as a scalar.
+//! whatever is the same for all elements is computed once, as a scalar. Moments that shrink for
+//! ever where the gradient stays 0 end at exactly 0 ([`Node::flush`]), which Keras leaves to
+//! chance: no weight notices, but arithmetic on denormals would be slow.
 
 use kerros_core::{DType, Result, Shape};
 use kerros_graph::Node;

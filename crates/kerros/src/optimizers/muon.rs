@@ -110,7 +110,7 @@ impl Optimizer for Muon {
             let moments = Moments { beta_1, beta_2, epsilon: self.epsilon };
             return moments.update(step, rate * self.adam_lr_ratio as f32, moved);
         }
-        let m = moved.slots[0] + (g + moved.slots[0] * (self.momentum - 1.0) as f32);
+        let m = (moved.slots[0] + (g + moved.slots[0] * (self.momentum - 1.0) as f32)).flush();
         let direction = if self.nesterov { g + m * self.momentum as f32 } else { m };
         let mut change = self.orthogonal(direction) * rate;
         if let Some(rms_rate) = self.rms_rate {

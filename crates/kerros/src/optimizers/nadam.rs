@@ -63,8 +63,8 @@ impl Optimizer for Nadam {
         let product = step.shared[0];
         let next_product = product * next_momentum;
         // Here Keras subtracts in `f32`.
-        let m = moved.slots[0] + (g - moved.slots[0]) * (1.0 - beta_1);
-        let v = moved.slots[1] + (g.square() - moved.slots[1]) * (1.0 - beta_2);
+        let m = (moved.slots[0] + (g - moved.slots[0]) * (1.0 - beta_1)).flush();
+        let v = (moved.slots[1] + (g.square() - moved.slots[1]) * (1.0 - beta_2)).flush();
         let ahead =
             m * next_momentum / (1.0 - next_product) + g * (1.0 - momentum) / (1.0 - product);
         let scale = (v / (1.0 - step.power(self.beta_2))).sqrt() + self.epsilon as f32;

@@ -47,13 +47,14 @@ impl Optimizer for RMSprop {
         let (rho, epsilon) = (self.rho as f32, self.epsilon as f32);
         let mut given = moved.slots.iter().copied();
         let mut next_slot = || given.next().expect("as many values as `slots` has entries");
-        let v = next_slot() * rho + g.square() * rest(self.rho);
+        let v = (next_slot() * rho + g.square() * rest(self.rho)).flush();
         let mut slots = vec![v];
         let step_before = (self.momentum > 0.0).then(&mut next_slot);
-        let mean = self.centered.then(|| next_slot() * rho + g * rest(self.rho));
+        let mean = self.centered.then(|| (next_slot() * rho + g * rest(self.rho)).flush());
         let spread = mean.map_or(v, |mean| v - mean.square());
         let increment = g * rate / (spread + epsilon).sqrt();
-        let momentum = step_before.map(|before| before * self.momentum as f32 + increment);
+        let momentum =
+            step_before.map(|before| (before * self.momentum as f32 + increment).flush());
         slots.extend(momentum);
         slots.extend(mean);
         Updated { variable: w - momentum.unwrap_or(increment), slots }

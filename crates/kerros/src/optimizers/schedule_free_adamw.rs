@@ -50,7 +50,7 @@ impl Optimizer for ScheduleFreeAdamW {
             rate = rate * (t / self.warmup_steps as f32).minimum(1.0);
         }
         // Here Keras subtracts in `f32`.
-        let v = moved.slots[1] + (g.square() - moved.slots[1]) * (1.0 - beta_2);
+        let v = (moved.slots[1] + (g.square() - moved.slots[1]) * (1.0 - beta_2)).flush();
         let scale = (v / (1.0 - step.power(self.beta_2))).sqrt() + self.epsilon as f32;
         let next_z = z - g * rate / scale;
         let share = 1.0 / t;

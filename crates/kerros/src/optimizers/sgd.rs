@@ -69,7 +69,7 @@ impl Optimizer for SGD {
             return Updated { variable: w - g * rate, slots: Vec::new() };
         };
         let momentum = self.momentum as f32;
-        let m = m * momentum - g * rate;
+        let m = (m * momentum - g * rate).flush();
         let variable = w + if self.nesterov { m * momentum - g * rate } else { m };
         Updated { variable, slots: vec![m] }
     }
