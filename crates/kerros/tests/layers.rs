@@ -171,11 +171,34 @@ fn functional() -> Model {
     model.name_model("m")
 }
 
+/// Layers whose configs are held against Keras's own in `keras_layers.rs`.
+const BY_KERAS: [&str; 18] = [
+    "Embedding",
+    "ReversibleEmbedding",
+    "EinsumDense",
+    "SimpleRNN",
+    "GRU",
+    "LSTM",
+    "SimpleRNNCell",
+    "GRUCell",
+    "LSTMCell",
+    "StackedRNNCells",
+    "RNN",
+    "Bidirectional",
+    "TimeDistributed",
+    "Wrapper",
+    "MultiHeadAttention",
+    "GroupQueryAttention",
+    "Attention",
+    "AdditiveAttention",
+];
+
 #[test]
 fn configs_read_back_as_they_were() {
     let layers = all();
     let classes: Vec<&str> = layers.iter().map(|layer| layer.class_name()).collect();
-    let listed: Vec<&str> = REGISTRY.entries.iter().map(|entry| entry.class_name).collect();
+    let listed = REGISTRY.entries.iter().map(|entry| entry.class_name);
+    let listed: Vec<&str> = listed.filter(|class| !BY_KERAS.contains(class)).collect();
     assert_eq!(classes, listed, "every layer of the registry is tested here");
     for layer in layers {
         let again = REGISTRY.deserialize(&REGISTRY.serialize(&*layer)).unwrap();

@@ -85,6 +85,11 @@ fn metrics_agree_with_keras() {
             let found = results(&*read, &batches(&content, case, None));
             assert_results(&what, &found, &case["results"]);
             for (weights, expected) in case["weighted_results"].as_object().unwrap() {
+                // Every threshold satisfies a specificity of 0, but for the sign of a rounding
+                // error in Keras's count: open.
+                if name == "SensitivityAtSpecificity" && case["config"]["specificity"] == 0.0 {
+                    continue;
+                }
                 let found = results(&*read, &batches(&content, case, Some(weights)));
                 assert_results(&format!("{what} by {weights}"), &found, expected);
             }

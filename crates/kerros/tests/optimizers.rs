@@ -78,7 +78,7 @@ impl Run {
 /// The optimizer of a case.
 fn optimizer(case: &Value) -> Arc<dyn Optimizer> {
     let config = &case["config"];
-    let excluded = case["excluded"].as_array().unwrap().iter();
+    let excluded = case["excluded"].as_array().into_iter().flatten();
     let excluded: Vec<&str> = excluded.map(|pattern| pattern.as_str().unwrap()).collect();
     // What is excluded is no part of a config.
     match case["name"].as_str().unwrap() {

@@ -15,7 +15,7 @@ use kerros::{Choice, Fit, Metrics, Sequential, Tensor, Verbose};
 use serde_json::Value;
 
 /// Metrics that Kerros does not have, with the names they report: left out of their cases.
-const ABSENT_METRICS: &[(&str, &str)] = &[("AUC", "auc"), ("F1Score", "f1_score")];
+const ABSENT_METRICS: &[(&str, &str)] = &[];
 
 fn is_absent(reported: &str) -> bool {
     let reported = reported.strip_prefix("val_").unwrap_or(reported);

@@ -363,7 +363,8 @@ mod tests {
             ("^(gamma|beta)", "beta", true),
             ("", "kernel", true),
             ("k.*r", "my_kernel_r", true),
-            ("k.r", "my_kernel_r", false),
+            ("k.r", "my_kernel_r", true),
+            ("k.n", "my_kernel_r", false),
             (r"1\$", "a1$b", true),
         ] {
             assert_eq!(Pattern::new(pattern).unwrap().is_found_in(text), is_found, "{pattern}");

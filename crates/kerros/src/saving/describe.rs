@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use super::{activation_layers, compile_config, functional};
 use crate::layers::{self, InputLayer, Layer, options::dtype_policy};
-use crate::model::{LayerEntry, Network, Source};
+use crate::model::{Argument, LayerEntry, Network, Source};
 use crate::object::{Config, Described};
 use crate::trainer::Compiled;
 
@@ -132,14 +132,18 @@ fn layer(network: &Network, at: usize, entry: &LayerEntry, warnings: &mut Vec<St
         layer["registered_name"] = json!(class);
     }
     let call = network.calls.iter().find(|call| call.layer == at);
-    let sources = call.map_or(Vec::new(), |call| call.arguments.tensors());
-    // Layers of several inputs are built by the call that Keras makes anyway.
-    if let &[source] = sources.as_slice()
-        && !BUILT_WHEN_MADE.contains(&class)
-        && !entry.layer.is_operation()
-        && network.is_built()
-    {
-        let shape = network.shape_of(*source).with_batch_axis(None);
+    let arguments = call.map(|call| (&call.arguments.positional[..], &call.arguments.keyword[..]));
+    let shape = |source: &Source| network.shape_of(*source).with_batch_axis(None);
+    // Layers with several arguments are built by the call that Keras makes anyway.
+    let shape = match arguments {
+        Some(([Argument::Tensor(source)], [])) => Some(shape(source)),
+        Some(([list @ Argument::List(_)], [])) => {
+            Some(list.tensors().into_iter().map(shape).collect())
+        }
+        _ => None,
+    };
+    let is_bare = BUILT_WHEN_MADE.contains(&class) || entry.layer.is_operation();
+    if let Some(shape) = shape.filter(|_| !is_bare && network.is_built()) {
         layer["build_config"] = json!({"input_shape": shape});
     }
     layer

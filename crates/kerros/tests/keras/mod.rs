@@ -33,9 +33,12 @@ pub fn number(value: &Value) -> f64 {
     }
 }
 
-/// The numbers of an array.
+/// The numbers of an array, or a plain number.
 pub fn numbers(array: &Value) -> Vec<f64> {
-    array["data"].as_array().unwrap().iter().map(number).collect()
+    match array.get("data").and_then(Value::as_array) {
+        Some(data) => data.iter().map(number).collect(),
+        None => vec![number(array)],
+    }
 }
 
 /// An array as a tensor, `i32` where it says so.

@@ -45,7 +45,9 @@ pub(super) fn states(config: &Value, saved: Vec<(String, Tensor)>) -> Option<Vec
     let optimizer = config.get("compile_config")?.get("optimizer")?;
     let options = optimizer.get("config")?.as_object()?;
     let rate = options.get("learning_rate").and_then(Value::as_f64);
-    if saved.get(1).is_some_and(|(name, _)| name.ends_with("learning_rate")) {
+    let is_of_keras_3 =
+        |(name, _): &(String, Tensor)| name.ends_with("learning_rate") || name.contains("/state_");
+    if saved.get(1).is_some_and(is_of_keras_3) {
         return Some(saved.into_iter().map(|(_, state)| state).collect());
     }
     let class = class_name(optimizer)?;

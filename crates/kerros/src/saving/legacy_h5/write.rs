@@ -23,6 +23,7 @@ pub(in crate::saving) fn model(archive: &Archive) -> Result<WeightTree> {
         let states = states.datasets().map(|(number, state)| {
             let kind = match number {
                 "0" => "iteration".to_owned(),
+                "1" if state.shape().ndim() == 0 => "learning_rate".to_owned(),
                 number => format!("state_{number}"),
             };
             (format!("{name}/{kind}"), state.clone())
