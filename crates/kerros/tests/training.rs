@@ -257,8 +257,10 @@ fn histories_are_in_keras_order() {
     let names: Vec<&str> = history.names().collect();
     let expected = [
         "accuracy",
+        "auc",
         "loss",
         "val_accuracy",
+        "val_auc",
         "val_loss",
         "val_weighted_accuracy",
         "weighted_accuracy",

@@ -170,8 +170,3 @@ fn embeddings_and_equations() {
 fn recurrent_layers() {
     check_family("layers_recurrent");
 }
-
-#[test]
-fn attention_layers() {
-    check_family("layers_attention");
-}
