@@ -30,10 +30,10 @@ pub fn verify(graph: &Graph) -> Result<()> {
         if ruled != node.ty {
             return Err(broken(at, format!("is {}, its rule says {ruled}", node.ty)));
         }
-        if let Op::Input(input) = &node.op {
-            if !places.insert(input.index) {
-                return Err(broken(at, format!("shares input place {}", input.index)));
-            }
+        if let Op::Input(input) = &node.op
+            && !places.insert(input.index)
+        {
+            return Err(broken(at, format!("shares input place {}", input.index)));
         }
     }
     for (state, value) in graph.updates() {

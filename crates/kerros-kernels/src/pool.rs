@@ -510,6 +510,7 @@ mod tests {
             let count = num_rows(sizes.batch, sizes.window.axes.map(|axis| axis.output));
             let shares = 1 + below(seed, 3);
             for isa in Isa::available() {
+                #[allow(clippy::type_complexity)]
                 let run = |call: &dyn Fn(Range<usize>, Range<usize>, &mut [f32])| {
                     let mut y = vec![9.0; places.len()];
                     for at in 0..shares {

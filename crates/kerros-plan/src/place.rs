@@ -64,6 +64,7 @@ fn leaders(plan: &Plan, lives: &[Option<Life>]) -> Vec<Option<BufferId>> {
     // Of each kind the buffers that are needed, by when they will not be, and those that are
     // not any more: what was used last is in the cache, so its place is taken first.
     type Taken = BinaryHeap<Reverse<(usize, BufferId)>>;
+    #[allow(clippy::type_complexity)]
     let mut kinds: HashMap<(usize, Option<usize>, usize), (Taken, Vec<BufferId>)> = HashMap::new();
     for (id, life) in temporary {
         let kind = (*life.regions.start(), life.rows, plan.buffers[id].len());

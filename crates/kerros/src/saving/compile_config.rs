@@ -138,12 +138,18 @@ pub(super) fn read(value: Option<&Value>, problems: &mut Problems) -> Option<Com
 
 /// The arguments that say how Keras runs a step change no number and are accepted.
 fn check_argument(key: &str, value: &Value, problems: &mut Problems) {
-    let is_fine = match key {
-        "optimizer" | "loss" | "loss_weights" | "metrics" | "weighted_metrics" => true,
-        "run_eagerly" | "steps_per_execution" | "jit_compile" | "auto_scale_loss" => true,
-        _ => false,
-    };
-    if !is_fine {
+    const KNOWN: [&str; 9] = [
+        "optimizer",
+        "loss",
+        "loss_weights",
+        "metrics",
+        "weighted_metrics",
+        "run_eagerly",
+        "steps_per_execution",
+        "jit_compile",
+        "auto_scale_loss",
+    ];
+    if !KNOWN.contains(&key) {
         let error =
             Error::new(ErrorKind::Unsupported, format!("the argument `{key}` with {value}"));
         problems.note("compile", &error);

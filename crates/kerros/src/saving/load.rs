@@ -158,11 +158,11 @@ const MAX_FRESH_BYTES: u64 = 4 << 30;
 
 /// Refuses a model whose weights no bytes of a file account for, when it is too large.
 fn check_size(network: &Network) -> Result<()> {
-    let sizes = network.weights.iter().map(|entry| {
+    let mut sizes = network.weights.iter().map(|entry| {
         let elements = entry.weight.shape.checked_num_elements()?;
         (elements as u64).checked_mul(entry.weight.dtype().size_bytes() as u64)
     });
-    let total = sizes.fold(Some(0u64), |total, size| total?.checked_add(size?));
+    let total = sizes.try_fold(0u64, |total, size| total.checked_add(size?));
     match total.is_some_and(|total| total <= MAX_FRESH_BYTES) {
         true => Ok(()),
         false => Err(Error::new(ErrorKind::Format, "its layers ask for too many weights")

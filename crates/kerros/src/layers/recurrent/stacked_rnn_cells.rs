@@ -69,6 +69,7 @@ impl StackedRNNCells {
     }
 
     /// Each cell with the shape of its input and of its states.
+    #[allow(clippy::type_complexity)]
     fn walk(&self, input: &Shape) -> Result<Vec<(&dyn Cell, Shape, Vec<Shape>)>> {
         let mut input = input.clone();
         let mut walk = Vec::new();

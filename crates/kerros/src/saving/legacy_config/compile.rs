@@ -78,7 +78,7 @@ pub(in crate::saving) fn compile_config(mut compile: Value, age: Age) -> Value {
         entries.shift_remove("sample_weight_mode");
     }
     if let Some(optimizer) = entries.get_mut("optimizer") {
-        self::optimizer(optimizer, age);
+        self::optimizer(optimizer);
     }
     if let Some(loss) = entries.get_mut("loss") {
         each(loss, &mut self::loss);
@@ -112,7 +112,7 @@ fn each(value: &mut Value, change: &mut impl FnMut(&mut Value)) {
     }
 }
 
-fn optimizer(optimizer: &mut Value, age: Age) {
+fn optimizer(optimizer: &mut Value) {
     let Some(old) = class_name(optimizer).map(str::to_owned) else { return };
     let class = optimizer_class(&old).to_owned();
     let Some(entries) = optimizer.as_object_mut() else { return };
@@ -133,7 +133,7 @@ fn optimizer(optimizer: &mut Value, age: Age) {
         config.shift_remove("epsilon");
     }
     if let Some(inner) = config.get_mut("inner_optimizer") {
-        self::optimizer(inner, age);
+        self::optimizer(inner);
     }
     if let Some(rate) = config.get_mut("learning_rate").filter(|rate| class_name(rate).is_some()) {
         rate["module"] = json!("keras.optimizers.schedules");

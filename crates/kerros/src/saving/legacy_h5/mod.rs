@@ -135,10 +135,11 @@ fn layer_name(layer: &Value) -> &str {
 
 /// Layers with the arrays that are theirs: by name where every name is that of a layer, else by
 /// order, as Keras does.
-fn matched<'a>(
-    layers: Vec<(&'a Value, String)>,
+#[allow(clippy::type_complexity)]
+fn matched(
+    layers: Vec<(&Value, String)>,
     mut saved: Vec<(String, Vec<(String, Tensor)>)>,
-) -> Result<Vec<(&'a Value, String, Vec<(String, Tensor)>)>> {
+) -> Result<Vec<(&Value, String, Vec<(String, Tensor)>)>> {
     let is_known = |layer: &Value| parts(layer).iter().all(|part| part.variables.is_some());
     let has_name = |name: &str| layers.iter().any(|(layer, _)| layer_name(layer) == name);
     let by_name = saved.iter().all(|(name, _)| has_name(name))
