@@ -26,6 +26,12 @@ fn two_hidden_layers_in_five_epochs() {
 }
 
 #[test]
+fn a_convolutional_network() {
+    let (_, stdout) = run("digits_convnet.toml");
+    assert!(test_accuracy(&stdout) > 0.96, "{stdout}");
+}
+
+#[test]
 fn the_line_is_found() {
     let (shop, _) = run("line.toml");
     let weights = load_model(shop.path("line.keras")).unwrap().get_weights().unwrap();

@@ -1,4 +1,4 @@
-//! Layers: one file each, and the list below.
+//! Layers: one file each, families in folders of their own, and the list below.
 
 use std::borrow::Cow;
 use std::ops::RangeInclusive;

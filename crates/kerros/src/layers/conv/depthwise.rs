@@ -5,7 +5,7 @@ use kerros_graph::Node;
 use serde_json::json;
 
 use super::Convolution;
-use super::windows::{Windows, check_positive, expect_one_group};
+use super::windows::{Windows, check_positive};
 use crate::layers::trained::Trained;
 use crate::layers::{Call, Lengths, Weight};
 use crate::object::{Config, ConfigReader};
@@ -42,7 +42,6 @@ impl<const N: usize> Convolution for Depthwise<N> {
         let mut conv = Depthwise { windows: Windows::read(reader)?, ..Depthwise::new(1.into()) };
         conv.depth_multiplier = reader.maybe_usize("depth_multiplier").unwrap_or(1);
         conv.depthwise.read(reader, "depthwise")?;
-        expect_one_group(reader);
         Ok(conv)
     }
 

@@ -6,7 +6,7 @@ use kerros_graph::ops::ConvSpec;
 use serde_json::json;
 
 use super::Convolution;
-use super::windows::{Windows, check_positive, expect_one_group, required};
+use super::windows::{Windows, check_positive, required};
 use crate::layers::trained::Trained;
 use crate::layers::{Call, Lengths, Weight};
 use crate::object::{Config, ConfigReader};
@@ -56,9 +56,6 @@ impl<const N: usize> Convolution for Separable<N> {
         conv.depth_multiplier = reader.maybe_usize("depth_multiplier").unwrap_or(1);
         conv.depthwise.read(reader, "depthwise")?;
         conv.pointwise.read(reader, "pointwise")?;
-        expect_one_group(reader);
-        // Keras 2 also writes those of a kernel that there is not.
-        reader.ignore(&["kernel_initializer", "kernel_regularizer", "kernel_constraint"]);
         Ok(conv)
     }
 

@@ -6,7 +6,7 @@ use kerros_graph::ops::ConvSpec;
 use serde_json::json;
 
 use super::Convolution;
-use super::windows::{Windows, check_positive, expect_one_group, required};
+use super::windows::{Windows, check_positive, required};
 use crate::layers::trained::Trained;
 use crate::layers::{Call, Lengths, Padding, Weight};
 use crate::object::{Config, ConfigReader};
@@ -81,7 +81,6 @@ impl<const N: usize> Convolution for Transposed<N> {
         let mut conv = Transposed { windows, ..Transposed::new(filters, 1.into()) };
         conv.output_padding = Lengths::read(reader, "output_padding");
         conv.kernel.read(reader, "kernel")?;
-        expect_one_group(reader);
         Ok(conv)
     }
 

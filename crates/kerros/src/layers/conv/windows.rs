@@ -200,14 +200,6 @@ impl<const N: usize> Windows<N> {
     }
 }
 
-/// Accepts `groups` where there are none: Keras 2 writes a 1.
-pub(super) fn expect_one_group(reader: &mut ConfigReader<'_>) {
-    let groups = reader.maybe_usize("groups").unwrap_or(1);
-    if groups != 1 {
-        reader.refuse(format!("`groups` is {groups}, expected 1"));
-    }
-}
-
 /// Reads a whole number that must be there.
 pub(super) fn required(reader: &mut ConfigReader<'_>, name: &str) -> usize {
     reader.maybe_usize(name).unwrap_or_else(|| {

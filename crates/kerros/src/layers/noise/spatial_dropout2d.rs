@@ -5,7 +5,7 @@ use kerros_graph::Node;
 use serde_json::json;
 
 use super::{check_rate, drop, key, read_seed, required};
-use crate::layers::options::{layer_methods, refuse_given};
+use crate::layers::options::layer_methods;
 use crate::layers::spatial::expect_spatial;
 use crate::layers::{Call, DataFormat, Layer, Options, Weight};
 use crate::object::{Config, ConfigReader, Described, Entry};
@@ -130,8 +130,6 @@ fn from_config(reader: &mut ConfigReader<'_>) -> Result<Arc<dyn Layer>> {
     let options = Options::read(reader)?;
     let rate = required(reader, "rate")?;
     let seed = read_seed(reader);
-    // Keras 2 writes a null.
-    refuse_given(reader, &["noise_shape"]);
     let data_format = DataFormat::read(reader);
     let layer = SpatialDropout2D { options, rate, seed, data_format };
     layer.check()?;

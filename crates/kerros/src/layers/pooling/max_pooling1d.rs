@@ -36,6 +36,6 @@ pub struct MaxPooling1D {
 super::pool_layer!(
     MaxPooling1D,
     1,
-    Node::max_pool,
+    Node::max_pool, Some(2),
     "the largest number of each window of a sequence"
 );

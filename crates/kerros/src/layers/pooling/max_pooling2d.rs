@@ -36,6 +36,6 @@ pub struct MaxPooling2D {
 super::pool_layer!(
     MaxPooling2D,
     2,
-    Node::max_pool,
+    Node::max_pool, Some(2),
     "the largest number of each window of an image"
 );

@@ -36,6 +36,6 @@ pub struct MaxPooling3D {
 super::pool_layer!(
     MaxPooling3D,
     3,
-    Node::max_pool,
+    Node::max_pool, Some(2),
     "the largest number of each window of a volume"
 );

@@ -77,8 +77,10 @@ impl<const N: usize> Pool<N> {
         config.insert("data_format".into(), json!(self.data_format.name()));
     }
 
-    fn read(reader: &mut ConfigReader<'_>) -> Result<Self> {
-        let Some(pool_size) = Lengths::read(reader, "pool_size") else {
+    /// Reads the settings; `default` is the size where none is given, if there is one.
+    fn read(reader: &mut ConfigReader<'_>, default: Option<usize>) -> Result<Self> {
+        let given = Lengths::read(reader, "pool_size");
+        let Some(pool_size) = given.or(default.map(Lengths::from)) else {
             return Err(Error::new(ErrorKind::Format, "`pool_size` is missing")
                 .expected("a whole number, or one per axis"));
         };
@@ -89,9 +91,9 @@ impl<const N: usize> Pool<N> {
 }
 
 /// All that layers share which keep a [`Pool`] over `$n` axes in `pool`; `$pool` is the
-/// operation.
+/// operation, `$default` Keras's size of the window, if it has one.
 macro_rules! pool_layer {
-    ($Layer:ident, $n:literal, $pool:path, $summary:literal) => {
+    ($Layer:ident, $n:literal, $pool:path, $default:expr, $summary:literal) => {
         $crate::layers::options::layer_methods!($Layer);
 
         impl $Layer {
@@ -167,7 +169,7 @@ macro_rules! pool_layer {
                 summary: $summary,
                 from_config: |reader| {
                     let options = $crate::layers::Options::read(reader)?;
-                    let pool = super::Pool::read(reader)?;
+                    let pool = super::Pool::read(reader, $default)?;
                     pool.check()?;
                     Ok(std::sync::Arc::new($Layer { options, pool }))
                 },
