@@ -108,6 +108,12 @@ impl Writer {
         model.fit((x, y), fit(1))?;
         let file = format!("{name}.keras");
         model.save(self.folder.join(&file))?;
+        // Every optimizer's state, and every layer's weights, in the old format as well.
+        let old_file =
+            (name == "layers" || name.starts_with("optimizer_")).then(|| format!("{name}.h5"));
+        if let Some(old_file) = &old_file {
+            model.save(self.folder.join(old_file))?;
+        }
         let mut side = json!({
             "file": file,
             "x": array(x),
@@ -146,7 +152,12 @@ impl Writer {
             side["optimizer_variables_after"] = variables(model.optimizer_states()?);
             side["predictions_after"] = array(&model.predict(x)?);
         }
-        write_text(&self.folder.join(format!("{name}.json")), &side.to_string())
+        write_text(&self.folder.join(format!("{name}.json")), &side.to_string())?;
+        if let Some(old_file) = old_file {
+            side["file"] = json!(old_file);
+            write_text(&self.folder.join(format!("{name}_h5.json")), &side.to_string())?;
+        }
+        Ok(())
     }
 }
 

@@ -7,10 +7,12 @@ use std::sync::Arc;
 use kerros_core::{Error, ErrorKind, Result};
 use serde_json::{Map, Value, json};
 
-use crate::saving::NOT_FINITE;
-
 /// The arguments of an object, as Keras's `get_config` gives them.
 pub type Config = Map<String, Value>;
+
+/// Numbers that Python writes into JSON and JSON has no words for: texts where configs are read.
+pub(crate) const NOT_FINITE: [(&str, f64); 3] =
+    [("-Infinity", f64::NEG_INFINITY), ("Infinity", f64::INFINITY), ("NaN", f64::NAN)];
 
 /// Something with a Keras class name and a config.
 pub trait Described: Debug + Send + Sync {

@@ -45,7 +45,6 @@ mod save;
 mod weights;
 
 pub use load::Load;
-pub(crate) use python_json::NOT_FINITE;
 pub(crate) use rebuild::nested;
 pub(crate) use weights::layer_groups;
 

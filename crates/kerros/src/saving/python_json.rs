@@ -3,10 +3,7 @@
 
 use serde_json::{Number, Value};
 
-/// Numbers that Python writes and JSON does not have. They are read as texts, which arguments
-/// that are numbers understand.
-pub(crate) const NOT_FINITE: [(&str, f64); 3] =
-    [("-Infinity", f64::NEG_INFINITY), ("Infinity", f64::INFINITY), ("NaN", f64::NAN)];
+use crate::object::NOT_FINITE;
 
 /// Reads a JSON text, infinities and NaN as Python writes them included.
 pub(super) fn from_bytes(json: &[u8]) -> serde_json::Result<Value> {
