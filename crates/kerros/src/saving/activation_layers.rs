@@ -30,11 +30,34 @@ pub(super) fn read(value: &Value) -> Option<Value> {
     Some(json!({"module": "keras.activations", "class_name": function, "config": config}))
 }
 
-/// Puts a layer in place of an activation with settings in the config of a layer. An
-/// activation that Keras cannot be told of stays as it is: Kerros alone reads such a file, and
-/// its name is returned.
+/// The settings of layers that are activations.
+pub(super) const SETTINGS: [&str; 2] = ["activation", "recurrent_activation"];
+
+/// Puts layers in place of activations with settings in the config of a layer, and of the layers
+/// within it. An activation that Keras cannot be told of stays as it is: Kerros alone reads such
+/// a file, and its name is returned.
 pub(super) fn write(config: &mut Config) -> Option<String> {
-    let activation = config.get_mut("activation")?;
+    let mut untold = None;
+    for (name, value) in config.iter_mut() {
+        let found = match SETTINGS.contains(&name.as_str()) {
+            true => write_activation(value),
+            false => write_within(value),
+        };
+        untold = untold.or(found);
+    }
+    untold
+}
+
+/// As [`write`], for layers in a setting: one, or a list.
+fn write_within(value: &mut Value) -> Option<String> {
+    if let Value::Array(values) = value {
+        return values.iter_mut().fold(None, |untold, value| untold.or(write_within(value)));
+    }
+    class_name(value)?;
+    write(value.get_mut("config")?.as_object_mut()?)
+}
+
+fn write_activation(activation: &mut Value) -> Option<String> {
     if let Some(name) = activation.as_str() {
         return KERROS_ALONE.contains(&name).then(|| name.into());
     }
@@ -91,5 +114,18 @@ mod tests {
             let mut config = Config::from_iter([("activation".to_string(), json!(name))]);
             assert_eq!(write(&mut config).as_deref(), told);
         }
+    }
+
+    #[test]
+    fn layers_within_layers_are_written_too() {
+        let cell = json!({"class_name": "LSTMCell", "config": {"recurrent_activation": {
+            "class_name": "relu", "config": {"max_value": 1.0},
+        }}});
+        let within = json!({"class_name": "StackedRNNCells", "config": {"cells": [cell]}});
+        let mut config = Config::from_iter([("cell".to_string(), within)]);
+        assert_eq!(write(&mut config), None);
+        let cell = &config["cell"]["config"]["cells"][0]["config"];
+        assert_eq!(cell["recurrent_activation"]["class_name"], "ReLU");
+        assert_eq!(cell["recurrent_activation"]["config"]["max_value"], 1.0);
     }
 }

@@ -125,7 +125,7 @@ fn layer(network: &Network, at: usize, entry: &LayerEntry, warnings: &mut Vec<St
             entry.name
         ));
     }
-    let is_known = layers::REGISTRY.find(class).is_ok();
+    let is_known = entry.layer.is_operation() || layers::REGISTRY.find(class).is_ok();
     let module = if is_known { json!(entry.layer.module()) } else { Value::Null };
     let mut layer = serialized(module, class, config);
     if !is_known || entry.layer.is_operation() || entry.layer.is_model() {

@@ -80,7 +80,8 @@ fn strip_unreadable(value: &mut Value, place: &str, problems: &mut Problems) {
     match value {
         Value::Object(entries) => {
             for (key, value) in entries.iter_mut() {
-                if key == "activation"
+                let is_activation = activation_layers::SETTINGS.contains(&key.as_str());
+                if is_activation
                     && let Some(activation) = activation_layers::read(value)
                 {
                     *value = activation;
@@ -92,7 +93,7 @@ fn strip_unreadable(value: &mut Value, place: &str, problems: &mut Problems) {
                         }
                         check_object(value)
                     }
-                    (None, Some(name)) if key == "activation" => {
+                    (None, Some(name)) if is_activation => {
                         activations::REGISTRY.named(name).map(|_| ())
                     }
                     _ => {

@@ -10,6 +10,7 @@ use super::{compile_config, functional, objects};
 use crate::layers::Layer;
 use crate::model::Network;
 use crate::object::{Config, ConfigReader};
+use crate::operations;
 use crate::trainer::Compile;
 
 /// Layers that a file may have: building takes time that grows with the square of their number.
@@ -140,5 +141,10 @@ fn layer(at: usize, value: &Value, problems: &mut Problems) -> Option<Arc<dyn La
         Some(name) => format!("layer `{name}`"),
         None => format!("layer {at}"),
     };
+    let module = value.get("module").and_then(Value::as_str);
+    if module.is_some_and(operations::is_operation) {
+        problems.keep(&place, objects::check_is_keras(value))?;
+        return problems.keep(&place, operations::deserialize(value));
+    }
     objects::read::<dyn Layer>(value, &place, problems)
 }

@@ -2,11 +2,13 @@ use std::sync::Arc;
 
 use kerros_core::{Result, Shape};
 use kerros_graph::Node;
+use kerros_graph::ops::Reset;
 use serde_json::json;
 
-use super::cell::{Cell, Noise, Step, call_once};
+use super::cell::{Cell, Noise, Sequence, Step, Walk, call_once};
 use super::recurrence::{gate_noise, product};
 use super::settings::{CellSettings, cell_methods, gate_methods};
+use super::whole::{gate_activations, projected};
 use super::{STATES, last_axis};
 use crate::layers::options::layer_methods;
 use crate::layers::{Call, Layer, Options, Weight};
@@ -184,6 +186,24 @@ impl Cell for GRUCell {
         };
         let h = z * h + (1.0 - z) * activation.call(candidate);
         Ok(Step { output: h, states: vec![h] })
+    }
+
+    fn sequence<'g>(
+        &self,
+        sequence: &Sequence<'_, 'g>,
+        call: &Call<'_, 'g>,
+    ) -> Result<Option<Walk<'g>>> {
+        let CellSettings { activation, recurrent_activation, .. } = &self.settings;
+        let activations = gate_activations(activation, recurrent_activation.as_ref())?;
+        let (bias, recurrent_bias) = self.biases(call.weights);
+        let x = projected(sequence, call.weights[0], bias);
+        let (Some(activations), Some(x)) = (activations, x) else { return Ok(None) };
+        let reset = match self.reset_after {
+            true => Reset::After(recurrent_bias),
+            false => Reset::Before,
+        };
+        let made = x.gru(call.weights[1], sequence.states[0], activations, reset, sequence.mask);
+        Ok(Some(Walk { outputs: made.sequence, states: vec![made.last] }))
     }
 }
 

@@ -4,9 +4,10 @@ use kerros_core::{Result, Shape, Tensor};
 use kerros_graph::Node;
 use serde_json::json;
 
-use super::cell::{Cell, Noise, Step, call_once};
+use super::cell::{Cell, Noise, Sequence, Step, Walk, call_once};
 use super::recurrence::{gate_noise, product};
 use super::settings::{CellSettings, cell_methods, gate_methods};
+use super::whole::{gate_activations, projected};
 use super::{STATES, last_axis};
 use crate::initializers::{Draw, Initializer};
 use crate::layers::options::layer_methods;
@@ -198,6 +199,20 @@ impl Cell for LSTMCell {
         let c = f * c_before + i * activation.call(part(2));
         let h = o * activation.call(c);
         Ok(Step { output: h, states: vec![h, c] })
+    }
+
+    fn sequence<'g>(
+        &self,
+        sequence: &Sequence<'_, 'g>,
+        call: &Call<'_, 'g>,
+    ) -> Result<Option<Walk<'g>>> {
+        let CellSettings { activation, recurrent_activation, .. } = &self.settings;
+        let activations = gate_activations(activation, recurrent_activation.as_ref())?;
+        let x = projected(sequence, call.weights[0], call.weights.get(2).copied());
+        let (Some(activations), Some(x)) = (activations, x) else { return Ok(None) };
+        let initial = (sequence.states[0], sequence.states[1]);
+        let made = x.lstm(call.weights[1], initial, activations, sequence.mask);
+        Ok(Some(Walk { outputs: made.sequence, states: vec![made.last_h, made.last_c] }))
     }
 }
 

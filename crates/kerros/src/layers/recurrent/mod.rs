@@ -14,6 +14,7 @@ mod settings;
 pub(super) mod simple_rnn;
 pub(super) mod simple_rnn_cell;
 pub(super) mod stacked_rnn_cells;
+mod whole;
 
 pub use bidirectional::{Bidirectional, MergeMode};
 pub use cell::Cell;

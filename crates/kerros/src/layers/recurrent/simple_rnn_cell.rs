@@ -4,9 +4,10 @@ use kerros_core::{Result, Shape};
 use kerros_graph::Node;
 use serde_json::json;
 
-use super::cell::{Cell, Noise, Step, call_once};
+use super::cell::{Cell, Noise, Sequence, Step, Walk, call_once};
 use super::recurrence::{dropout_factors, product};
 use super::settings::{CellSettings, cell_methods};
+use super::whole::{cell_activation, projected};
 use super::{STATES, last_axis};
 use crate::layers::options::layer_methods;
 use crate::layers::{Call, Layer, Options, Weight};
@@ -131,6 +132,19 @@ impl Cell for SimpleRNNCell {
         let sums = input + product(states[0], call.weights[1], &noise.recurrent);
         let h = self.settings.activation.resolve()?.call(sums);
         Ok(Step { output: h, states: vec![h] })
+    }
+
+    fn sequence<'g>(
+        &self,
+        sequence: &Sequence<'_, 'g>,
+        call: &Call<'_, 'g>,
+    ) -> Result<Option<Walk<'g>>> {
+        let activation = cell_activation(&self.settings.activation)?;
+        let x = projected(sequence, call.weights[0], call.weights.get(2).copied());
+        let (Some(activation), Some(x)) = (activation, x) else { return Ok(None) };
+        let states = sequence.states;
+        let made = x.simple_rnn(call.weights[1], states[0], activation, sequence.mask);
+        Ok(Some(Walk { outputs: made.sequence, states: vec![made.last] }))
     }
 }
 

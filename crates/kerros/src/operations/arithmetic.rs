@@ -1,0 +1,69 @@
+//! `keras.ops.add` and its like: arithmetic of two tensors.
+
+use kerros_core::{DType, Result};
+use kerros_graph::Node;
+
+use super::kind::{Operands, kinds};
+use crate::model::Argument;
+
+/// An operation of two numbers.
+fn of_two<'g>(
+    operands: &Operands<'_, 'g>,
+    formula: impl Fn(Node<'g>, Node<'g>) -> Node<'g>,
+) -> Result<Vec<Node<'g>>> {
+    let (a, b) = operands.numbers("x1", "x2")?;
+    Ok(vec![formula(a, b)])
+}
+
+/// An operation of two floats.
+fn of_floats<'g>(
+    operands: &Operands<'_, 'g>,
+    formula: impl Fn(Node<'g>, Node<'g>) -> Node<'g>,
+) -> Result<Vec<Node<'g>>> {
+    Ok(vec![formula(operands.float("x1")?, operands.float("x2")?)])
+}
+
+/// `floor(a / b)`.
+fn floor_divide<'g>(a: Node<'g>, b: Node<'g>) -> Node<'g> {
+    let (dtype, quotient) = (a.dtype(), a.cast(DType::F32) / b.cast(DType::F32));
+    quotient.floor().cast(dtype)
+}
+
+/// `a ^ b`; small constant exponents are products, which are exact.
+fn power<'g>(operands: &Operands<'_, 'g>) -> Result<Vec<Node<'g>>> {
+    let (a, b) = operands.numbers("x1", "x2")?;
+    let exponent = match operands.call.argument("x2") {
+        Some(Argument::Value(value)) => value.as_f64(),
+        _ => None,
+    };
+    Ok(vec![match exponent {
+        Some(1.0) => a,
+        Some(2.0) => a * a,
+        Some(3.0) => a * a * a,
+        _ => {
+            let dtype = a.dtype();
+            a.cast(DType::F32).pow(b.cast(DType::F32)).cast(dtype)
+        }
+    }])
+}
+
+kinds! { "ops.numpy";
+    Add(x1, x2) => |o| of_two(o, |a, b| a + b);
+    Subtract(x1, x2) => |o| of_two(o, |a, b| a - b);
+    Multiply(x1, x2) => |o| of_two(o, |a, b| a * b);
+    Divide(x1, x2) => |o| of_floats(o, |a, b| a / b);
+    TrueDivide(x1, x2) => |o| of_floats(o, |a, b| a / b);
+    DivideNoNan(x1, x2) => |o| of_floats(o, |a, b| {
+        let is_zero = b.equal(0.0);
+        is_zero.select(0.0, a / is_zero.select(1.0, b))
+    });
+    FloorDivide(x1, x2) => |o| of_two(o, floor_divide);
+    Mod(x1, x2) => |o| of_two(o, |a, b| a - floor_divide(a, b) * b);
+    Power(x1, x2) => power;
+    Maximum(x1, x2) => |o| of_two(o, |a, b| a.maximum(b));
+    Minimum(x1, x2) => |o| of_two(o, |a, b| a.minimum(b));
+    Hypot(x1, x2) => |o| of_floats(o, |a, b| (a * a + b * b).sqrt());
+    Logaddexp(x1, x2) => |o| of_floats(o, |a, b| {
+        a.maximum(b) + (-(a - b).abs()).exp().log1p()
+    });
+}

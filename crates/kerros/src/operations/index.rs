@@ -1,0 +1,88 @@
+//! `keras.ops.take` and its like: entries by index, sorting, classes as rows.
+
+use kerros_core::{DType, Result};
+use kerros_graph::Node;
+use serde_json::Value;
+
+use super::kind::{Operands, counted, kinds};
+use crate::activations::axes::along;
+
+/// The tensor and one of its axes; all elements in a row when none is named.
+fn line<'g>(operands: &Operands<'_, 'g>) -> Result<(Node<'g>, usize)> {
+    let x = operands.node("x")?;
+    Ok(match operands.value("axis") {
+        Value::Null => (x.reshape([x.shape().num_elements()]), 0),
+        _ => (x, operands.axis("axis", x.ndim())?),
+    })
+}
+
+/// Indices of an axis of this length; negative ones count from its end, as in Python.
+fn indices<'g>(operands: &Operands<'_, 'g>, length: usize) -> Result<Node<'g>> {
+    let indices = operands.node("indices")?.cast(DType::I32);
+    let length = operands.inputs[0].graph().constant_i32(length as i32);
+    Ok(indices.less(0.0).select(indices + length, indices))
+}
+
+fn take<'g>(operands: &Operands<'_, 'g>) -> Result<Vec<Node<'g>>> {
+    let (x, axis) = line(operands)?;
+    Ok(vec![x.gather(indices(operands, x.shape()[axis])?, axis)])
+}
+
+fn take_along_axis<'g>(operands: &Operands<'_, 'g>) -> Result<Vec<Node<'g>>> {
+    let (x, axis) = line(operands)?;
+    Ok(vec![x.take_along_axis(indices(operands, x.shape()[axis])?, axis)])
+}
+
+fn sorted<'g>(
+    operands: &Operands<'_, 'g>,
+    sort: fn(Node<'g>, bool) -> Node<'g>,
+) -> Result<Vec<Node<'g>>> {
+    let (x, axis) = line(operands)?;
+    Ok(vec![along(counted(x), &[axis as isize], |x| sort(x, false))])
+}
+
+/// The largest entries of the last axis, and where they are.
+fn top_k<'g>(operands: &Operands<'_, 'g>) -> Result<Vec<Node<'g>>> {
+    let x = counted(operands.node("x")?);
+    let (axis, length) = (x.ndim().saturating_sub(1), x.shape().last());
+    let k = usize::try_from(operands.whole("k")?).unwrap_or(0).min(length);
+    let places = x.argsort(true).slice(axis, 0, k);
+    Ok(vec![x.take_along_axis(places, axis), places])
+}
+
+/// Labels as rows of 0 and 1, along an axis of their own.
+fn one_hot<'g>(operands: &Operands<'_, 'g>) -> Result<Vec<Node<'g>>> {
+    let labels = operands.node("x")?.cast(DType::I32);
+    let classes = usize::try_from(operands.whole("num_classes")?).unwrap_or(0);
+    let axis = operands.axis("axis", labels.ndim() + 1)?;
+    let rows = labels.one_hot(classes);
+    let mut order: Vec<usize> = (0..labels.ndim()).collect();
+    order.insert(axis, labels.ndim());
+    let is_last = axis == labels.ndim();
+    Ok(vec![if is_last { rows } else { rows.transpose(&order) }])
+}
+
+kinds! { "ops.numpy";
+    Take(x, indices) [axis = "null"] => take;
+    TakeAlongAxis(x, indices) [axis = "null"] => take_along_axis;
+    Sort(x) [axis = "-1"] => |o| sorted(o, Node::sort);
+    Argsort(x) [axis = "-1"] => |o| sorted(o, Node::argsort);
+}
+
+/// Those of mathematics.
+pub(super) mod math {
+    use super::{kinds, top_k};
+
+    kinds! { "ops.math";
+        TopK(x) [k = "!", sorted = "true"] => top_k;
+    }
+}
+
+/// Those of neural networks.
+pub(super) mod nn {
+    use super::{kinds, one_hot};
+
+    kinds! { "ops.nn";
+        OneHot(x) [num_classes = "!", axis = "-1", dtype = "null", sparse = "false"] => one_hot;
+    }
+}

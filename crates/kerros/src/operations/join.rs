@@ -1,0 +1,159 @@
+//! `keras.ops.concatenate` and its like: tensors put together, taken apart, repeated, padded.
+
+use kerros_core::{DType, Result, Shape};
+use kerros_graph::Node;
+use serde_json::Value;
+
+use super::kind::{Operands, kinds};
+
+/// Tensors of one type: floats when any is.
+fn alike(parts: Vec<Node<'_>>) -> Vec<Node<'_>> {
+    let is = |dtype| parts.iter().any(|part| part.dtype() == dtype);
+    let dtype = if is(DType::F32) {
+        DType::F32
+    } else if is(DType::I32) {
+        DType::I32
+    } else {
+        DType::Bool
+    };
+    parts.into_iter().map(|part| part.cast(dtype)).collect()
+}
+
+fn concatenate<'g>(operands: &Operands<'_, 'g>) -> Result<Vec<Node<'g>>> {
+    let parts = alike(operands.nodes("xs")?);
+    let axis = operands.axis("axis", parts[0].ndim())?;
+    Ok(vec![Node::concat(&parts, axis)])
+}
+
+fn stack<'g>(operands: &Operands<'_, 'g>) -> Result<Vec<Node<'g>>> {
+    let parts = alike(operands.nodes("x")?);
+    let axis = operands.axis("axis", parts[0].ndim() + 1)?;
+    let parts: Vec<Node<'g>> = parts.into_iter().map(|part| part.expand_dims(axis)).collect();
+    Ok(vec![Node::concat(&parts, axis)])
+}
+
+fn split<'g>(operands: &Operands<'_, 'g>) -> Result<Vec<Node<'g>>> {
+    let x = operands.node("x")?;
+    let axis = operands.axis("axis", x.ndim())?;
+    let length = x.shape()[axis];
+    let wrong = || operands.wrong("indices_or_sections", "a divisor of the length, or places");
+    let cuts: Vec<usize> = match operands.value("indices_or_sections") {
+        Value::Array(_) => {
+            let places = operands.wholes("indices_or_sections")?.unwrap_or_default();
+            let place = |at: isize| if at < 0 { at + length as isize } else { at };
+            places.into_iter().map(|at| place(at).clamp(0, length as isize) as usize).collect()
+        }
+        _ => {
+            let sections = operands.whole("indices_or_sections")?;
+            let sections = usize::try_from(sections).ok().filter(|&count| count > 0);
+            let sections = sections.filter(|&count| length.is_multiple_of(count));
+            let sections = sections.ok_or_else(wrong)?;
+            (1..sections).map(|at| at * (length / sections)).collect()
+        }
+    };
+    let starts = [0].into_iter().chain(cuts.iter().copied());
+    let ends = cuts.iter().copied().chain([length]);
+    Ok(starts.zip(ends).map(|(start, end)| x.slice(axis, start, end.max(start))).collect())
+}
+
+fn unstack<'g>(operands: &Operands<'_, 'g>) -> Result<Vec<Node<'g>>> {
+    let x = operands.node("x")?;
+    let axis = operands.axis("axis", x.ndim())?;
+    let shape = x.shape();
+    let left: Shape = shape[..axis].iter().chain(&shape[axis + 1..]).copied().collect();
+    Ok((0..shape[axis]).map(|at| x.slice(axis, at, at + 1).reshape(&left)).collect())
+}
+
+/// Each entry of an axis several times.
+fn repeat<'g>(operands: &Operands<'_, 'g>) -> Result<Vec<Node<'g>>> {
+    let x = operands.node("x")?;
+    let wrong = || operands.wrong("repeats", "a whole number from 0 on, or one for each entry");
+    let repeats = operands.wholes("repeats")?.ok_or_else(wrong)?.into_iter();
+    let repeats: Option<Vec<usize>> = repeats.map(|count| usize::try_from(count).ok()).collect();
+    let repeats = repeats.ok_or_else(wrong)?;
+    let (x, axis) = match operands.value("axis") {
+        Value::Null => (x.reshape([x.shape().num_elements()]), 0),
+        _ => (x, operands.axis("axis", x.ndim())?),
+    };
+    let shape = x.shape();
+    if let [count] = repeats[..] {
+        let dims = |lengths: &[usize]| -> Shape {
+            shape[..axis].iter().chain(lengths).chain(&shape[axis + 1..]).copied().collect()
+        };
+        let wide = x.expand_dims(axis + 1).broadcast_to(dims(&[shape[axis], count]));
+        return Ok(vec![wide.reshape(dims(&[shape[axis] * count]))]);
+    }
+    if repeats.len() != shape[axis] {
+        return Err(wrong());
+    }
+    let entry =
+        |(at, &count): (usize, &usize)| std::iter::repeat_n(x.slice(axis, at, at + 1), count);
+    let parts: Vec<Node<'g>> = repeats.iter().enumerate().flat_map(entry).collect();
+    Ok(vec![if parts.is_empty() { x.slice(axis, 0, 0) } else { Node::concat(&parts, axis) }])
+}
+
+/// The whole several times along each axis.
+fn tile<'g>(operands: &Operands<'_, 'g>) -> Result<Vec<Node<'g>>> {
+    let x = operands.node("x")?;
+    let repeats = operands.wholes("repeats")?.unwrap_or_default();
+    let ndim = x.ndim().max(repeats.len());
+    let ones = |missing: usize| std::iter::repeat_n(1usize, missing);
+    let own: Vec<usize> = ones(ndim - x.ndim()).chain(x.shape().to_vec()).collect();
+    let counts = repeats.iter().map(|&count| count.max(0) as usize);
+    let counts: Vec<usize> = ones(ndim - repeats.len()).chain(counts).collect();
+    let between = |pair: fn((usize, usize)) -> [usize; 2]| -> Vec<usize> {
+        counts.iter().copied().zip(own.iter().copied()).flat_map(pair).collect()
+    };
+    let wide = x.reshape(between(|(_, own)| [1, own])).broadcast_to(between(|(n, own)| [n, own]));
+    let dims: Vec<usize> = counts.iter().zip(&own).map(|(count, own)| count * own).collect();
+    Ok(vec![wide.reshape(dims)])
+}
+
+/// Zeros, or another number, around.
+fn pad<'g>(operands: &Operands<'_, 'g>) -> Result<Vec<Node<'g>>> {
+    let x = operands.node("x")?;
+    if operands.value("mode").as_str().is_some_and(|mode| mode != "constant") {
+        return Err(operands.wrong("mode", "constant"));
+    }
+    let wrong = || operands.wrong("pad_width", "a pair of lengths for each axis");
+    let pair = |value: &Value| -> Option<(usize, usize)> {
+        let number = |value: &Value| value.as_u64().map(|number| number as usize);
+        match value {
+            Value::Array(ends) if ends.len() == 2 => Some((number(&ends[0])?, number(&ends[1])?)),
+            value => number(value).map(|width| (width, width)),
+        }
+    };
+    let widths: Option<Vec<(usize, usize)>> = match operands.value("pad_width") {
+        Value::Array(list) if list.iter().all(Value::is_array) => list.iter().map(pair).collect(),
+        value => pair(value).map(|pair| vec![pair]),
+    };
+    let widths = match widths.ok_or_else(wrong)? {
+        widths if widths.len() == x.ndim() => widths,
+        widths if widths.len() == 1 => vec![widths[0]; x.ndim()],
+        _ => return Err(wrong()),
+    };
+    let filling = operands.value("constant_values").as_f64().unwrap_or(0.0) as f32;
+    // Zeros are added: what is padded stands above the filling then.
+    let base = if filling == 0.0 { x } else { x - filling };
+    let padded = widths.iter().enumerate().filter(|(_, ends)| **ends != (0, 0));
+    let padded = padded.fold(base, |x, (axis, &(low, high))| x.pad(axis, low, high, 1));
+    Ok(vec![if filling == 0.0 { padded } else { padded + filling }])
+}
+
+kinds! { "ops.numpy";
+    Concatenate(xs) [axis = "0"] => concatenate;
+    Stack(x) [axis = "0"] => stack;
+    Split(x) [indices_or_sections = "!", axis = "0"] => split;
+    Repeat(x) [repeats = "!", axis = "null"] => repeat;
+    Tile(x) [repeats = "!"] => tile;
+    Pad(x, constant_values) [pad_width = "!", mode = "\"constant\""] => pad;
+}
+
+/// Those of the core.
+pub(super) mod core {
+    use super::{kinds, unstack};
+
+    kinds! { "ops.core";
+        Unstack(x) [num = "null", axis = "0"] => unstack;
+    }
+}

@@ -1,0 +1,160 @@
+//! `keras.ops.sum` and its like: one number of many.
+
+use kerros_core::{DType, Error, ErrorKind, Result, Shape};
+use kerros_graph::Node;
+use serde_json::Value;
+
+use super::kind::{Operands, counted, kinds};
+
+/// Reduces `x` over the axes of the setting `axis`, which stay with length 1 where `keepdims`
+/// says so.
+fn reduced<'g>(
+    operands: &Operands<'_, 'g>,
+    x: Node<'g>,
+    reduce: impl FnOnce(Node<'g>, &[isize]) -> Node<'g>,
+) -> Result<Node<'g>> {
+    let axes = operands.axes("axis", x.ndim())?;
+    let signed: Vec<isize> = axes.iter().map(|&axis| axis as isize).collect();
+    let result = reduce(x, &signed);
+    Ok(match operands.flag("keepdims") {
+        true => result.reshape(kept(&x.shape(), &axes)),
+        false => result,
+    })
+}
+
+/// A shape with these axes of length 1.
+fn kept(shape: &Shape, axes: &[usize]) -> Shape {
+    let dim = |(axis, &dim): (usize, &usize)| if axes.contains(&axis) { 1 } else { dim };
+    shape.iter().enumerate().map(dim).collect()
+}
+
+fn of_number<'g>(
+    operands: &Operands<'_, 'g>,
+    reduce: impl FnOnce(Node<'g>, &[isize]) -> Node<'g>,
+) -> Result<Vec<Node<'g>>> {
+    let x = counted(operands.node("x")?);
+    Ok(vec![reduced(operands, x, reduce)?])
+}
+
+fn of_float<'g>(
+    operands: &Operands<'_, 'g>,
+    reduce: impl FnOnce(Node<'g>, &[isize]) -> Node<'g>,
+) -> Result<Vec<Node<'g>>> {
+    Ok(vec![reduced(operands, operands.float("x")?, reduce)?])
+}
+
+fn of_truth<'g>(
+    operands: &Operands<'_, 'g>,
+    reduce: impl FnOnce(Node<'g>, &[isize]) -> Node<'g>,
+) -> Result<Vec<Node<'g>>> {
+    Ok(vec![reduced(operands, operands.node("x")?.cast(DType::Bool), reduce)?])
+}
+
+/// The largest or smallest, or a number to begin with.
+fn extreme<'g>(operands: &Operands<'_, 'g>, is_max: bool) -> Result<Vec<Node<'g>>> {
+    let reduce = |x: Node<'g>, axes: &[isize]| if is_max { x.max(axes) } else { x.min(axes) };
+    let mut results = of_number(operands, reduce)?;
+    if let Some(initial) = operands.value("initial").as_f64() {
+        let (result, initial) = (results[0], initial as f32);
+        results[0] = if is_max { result.maximum(initial) } else { result.minimum(initial) };
+    }
+    Ok(results)
+}
+
+/// The mean of squared distances from the mean.
+fn variance<'g>(x: Node<'g>, axes: &[isize]) -> Node<'g> {
+    let kept_axes: Vec<usize> = axes.iter().map(|&axis| axis as usize).collect();
+    let mean = x.mean(axes).reshape(kept(&x.shape(), &kept_axes));
+    (x - mean).square().mean(axes)
+}
+
+/// The product over several axes, one after the other.
+fn product<'g>(x: Node<'g>, axes: &[isize]) -> Node<'g> {
+    axes.iter().rev().fold(x, |x, &axis| x.prod(axis))
+}
+
+/// The place of the largest or smallest; of all elements in a row when no axis is named.
+fn place<'g>(operands: &Operands<'_, 'g>, is_max: bool) -> Result<Vec<Node<'g>>> {
+    let x = counted(operands.node("x")?);
+    let (flat, axis) = match operands.value("axis") {
+        Value::Null => (x.reshape([x.shape().num_elements()]), 0),
+        _ => (x, operands.axis("axis", x.ndim())?),
+    };
+    let at = if is_max { flat.argmax(axis as isize) } else { flat.argmin(axis as isize) };
+    Ok(vec![match (operands.flag("keepdims"), operands.value("axis").is_null()) {
+        (true, true) => at.reshape(vec![1; x.ndim()]),
+        (true, false) => at.expand_dims(axis),
+        (false, _) => at,
+    }])
+}
+
+/// Running sums or products; of all elements in a row when no axis is named.
+fn running<'g>(
+    operands: &Operands<'_, 'g>,
+    run: impl Fn(Node<'g>, usize) -> Node<'g>,
+) -> Result<Vec<Node<'g>>> {
+    let x = counted(operands.node("x")?);
+    Ok(vec![match operands.value("axis") {
+        Value::Null => run(x.reshape([x.shape().num_elements()]), 0),
+        _ => run(x, operands.axis("axis", x.ndim())?),
+    }])
+}
+
+/// The length of vectors, or of all elements together.
+fn norm<'g>(operands: &Operands<'_, 'g>) -> Result<Vec<Node<'g>>> {
+    let order = operands.value("ord");
+    let unsupported = || {
+        Error::new(ErrorKind::Unsupported, format!("a norm of order {order}"))
+            .expected("null, 1, 2, \"fro\" or an infinity, of vectors")
+    };
+    let axes = operands.axes("axis", operands.node("x")?.ndim())?;
+    let is_matrix = axes.len() == 2 && !order.is_null();
+    let is_frobenius = order.as_str() == Some("fro") && axes.len() == 2;
+    let formula: fn(Node<'g>, &[isize]) -> Node<'g> = match (order.as_f64(), order.as_str()) {
+        _ if order.is_null() || is_frobenius => |x, axes| x.square().sum(axes).sqrt(),
+        _ if is_matrix => return Err(unsupported()),
+        (Some(1.0), _) => |x, axes| x.abs().sum(axes),
+        (Some(2.0), _) => |x, axes| x.square().sum(axes).sqrt(),
+        (_, Some("inf")) => |x, axes| x.abs().max(axes),
+        (_, Some("-inf")) => |x, axes| x.abs().min(axes),
+        _ => return Err(unsupported()),
+    };
+    of_float(operands, formula)
+}
+
+kinds! { "ops.numpy";
+    Sum(x) [axis = "null", keepdims = "false"] => |o| of_number(o, |x, axes| x.sum(axes));
+    Mean(x) [axis = "null", keepdims = "false"] => |o| of_float(o, |x, axes| x.mean(axes));
+    Max(x) [axis = "null", keepdims = "false", initial = "null"] => |o| extreme(o, true);
+    Min(x) [axis = "null", keepdims = "false", initial = "null"] => |o| extreme(o, false);
+    Amax(x) [axis = "null", keepdims = "false"] => |o| extreme(o, true);
+    Amin(x) [axis = "null", keepdims = "false"] => |o| extreme(o, false);
+    Prod(x) [axis = "null", keepdims = "false", dtype = "null"] => |o| of_float(o, product);
+    Var(x) [axis = "null", keepdims = "false"] => |o| of_float(o, variance);
+    Std(x) [axis = "null", keepdims = "false"] => |o| of_float(o, |x, axes| variance(x, axes).sqrt());
+    Any(x) [axis = "null", keepdims = "false"] => |o| of_truth(o, |x, axes| x.any(axes));
+    All(x) [axis = "null", keepdims = "false"] => |o| of_truth(o, |x, axes| x.all(axes));
+    CountNonzero(x) [axis = "null"] => |o| of_truth(o, |x, axes| x.cast(DType::I32).sum(axes));
+    Argmax(x) [axis = "null", keepdims = "false"] => |o| place(o, true);
+    Argmin(x) [axis = "null", keepdims = "false"] => |o| place(o, false);
+    Cumsum(x) [axis = "null", dtype = "null"] => |o| running(o, |x, axis| x.cumsum(axis));
+    Cumprod(x) [axis = "null", dtype = "null"] => |o| running(o, |x, axis| x.cumprod(axis as isize));
+}
+
+/// Those of mathematics.
+pub(super) mod math {
+    use super::{kinds, of_float};
+
+    kinds! { "ops.math";
+        Logsumexp(x) [axis = "null", keepdims = "false"] => |o| of_float(o, |x, axes| x.logsumexp(axes));
+    }
+}
+
+/// Those of linear algebra.
+pub(super) mod linalg {
+    use super::{kinds, norm};
+
+    kinds! { "ops.linalg";
+        Norm(x) [ord = "null", axis = "null", keepdims = "false"] => norm;
+    }
+}
