@@ -30,6 +30,9 @@ struct Module {
     class: fn(&str) -> Option<&'static str>,
 }
 
+/// Names that are in another folder here than in Keras.
+const ELSEWHERE: [(&str, &str); 2] = [("Input", "model"), ("History", "trainer")];
+
 fn find<T: ?Sized>(registry: &'static Registry<T>, name: &str) -> Option<&'static str> {
     registry.find(name).ok().map(|entry| entry.class_name)
 }
@@ -107,10 +110,11 @@ pub fn table() -> String {
     let mut total = (0, 0);
     let mut sections = String::new();
     for module in &MODULES {
-        let sources = Sources::of(&crate_folder.join("src"), module.folder);
+        let src = &crate_folder.join("src");
+        let sources = Sources::of(src, module.folder);
         let keras = names["modules"][module.keras].as_object().expect("every module is listed");
         let rows: Vec<(&str, Option<Place>)> =
-            keras.keys().map(|name| (name.as_str(), place(module, &sources, name))).collect();
+            keras.keys().map(|name| (name.as_str(), place(module, &sources, name, src))).collect();
         let here = rows.iter().filter(|(_, place)| place.is_some()).count();
         total = (total.0 + here, total.1 + rows.len());
         write_section(&mut sections, module.keras, here, &rows);
@@ -147,7 +151,10 @@ struct Place {
 }
 
 /// Where Keras's name is: by the registry, or as something defined under that name.
-fn place(module: &Module, sources: &Sources, name: &str) -> Option<Place> {
+fn place(module: &Module, sources: &Sources, name: &str, src: &Path) -> Option<Place> {
+    if let Some((_, folder)) = ELSEWHERE.iter().find(|(elsewhere, _)| *elsewhere == name) {
+        return Sources::of(src, folder).place(folder, name);
+    }
     if name == module.all_are.0 {
         return sources.place(module.folder, module.all_are.1);
     }

@@ -28,7 +28,7 @@ pub use kerros_data as data;
 pub use kerros_graph as graph;
 pub use kerros_plan as plan;
 pub use model::{Model, Sequential, set_random_seed};
-pub use operations::ops;
 pub use object::{Choice, Config, ConfigReader, Described, Entry, Registry};
+pub use operations::ops;
 pub use saving::{Load, load_model};
 pub use trainer::{Compile, Evaluate, Fit, Function, History, Metrics, Variables, Verbose};

@@ -172,13 +172,16 @@ fn functional() -> Model {
 }
 
 /// Layers whose configs are held against Keras's own in `keras_layers.rs`.
-const BY_KERAS: [&str; 18] = [
+const BY_KERAS: [&str; 21] = [
     "Embedding",
     "ReversibleEmbedding",
     "EinsumDense",
     "SimpleRNN",
     "GRU",
     "LSTM",
+    "ConvLSTM1D",
+    "ConvLSTM2D",
+    "ConvLSTM3D",
     "SimpleRNNCell",
     "GRUCell",
     "LSTMCell",

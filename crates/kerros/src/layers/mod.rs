@@ -15,6 +15,7 @@ use crate::regularizers::Regularizer;
 
 mod activation;
 mod activity_regularization;
+mod aliases;
 mod attention;
 mod axes;
 pub mod call;
@@ -47,6 +48,7 @@ mod trained;
 
 pub use activation::Activation;
 pub use activity_regularization::ActivityRegularization;
+pub use aliases::*;
 pub use axes::Axes;
 mod reversible_embedding;
 mod time_distributed;
@@ -116,8 +118,8 @@ pub use pooling::max_pooling2d::MaxPooling2D;
 pub use pooling::max_pooling3d::MaxPooling3D;
 pub use prelu::PReLU;
 pub use recurrent::{
-    Bidirectional, Cell, GRU, GRUCell, LSTM, LSTMCell, MergeMode, RNN, Recurrence, Recurrent,
-    SimpleRNN, SimpleRNNCell, StackedRNNCells,
+    Bidirectional, Cell, ConvLSTM1D, ConvLSTM2D, ConvLSTM3D, GRU, GRUCell, LSTM, LSTMCell,
+    MergeMode, RNN, Recurrence, Recurrent, SimpleRNN, SimpleRNNCell, StackedRNNCells,
 };
 pub use relu::ReLU;
 pub use rescaling::{Numbers, Rescaling};
@@ -371,7 +373,7 @@ pub trait Layer: Described {
         None
     }
 
-    /// Whether it is a functional model, whose calls Keras counts from 1.
+    /// Whether it is a whole model, used as a layer.
     fn is_model(&self) -> bool {
         false
     }
@@ -473,6 +475,9 @@ static ENTRIES: &[Entry<dyn Layer>] = &[
     recurrent::simple_rnn::ENTRY,
     recurrent::gru::ENTRY,
     recurrent::lstm::ENTRY,
+    recurrent::conv_lstm::conv_lstm1d::ENTRY,
+    recurrent::conv_lstm::conv_lstm2d::ENTRY,
+    recurrent::conv_lstm::conv_lstm3d::ENTRY,
     recurrent::simple_rnn_cell::ENTRY,
     recurrent::gru_cell::ENTRY,
     recurrent::lstm_cell::ENTRY,

@@ -157,7 +157,7 @@ impl Layer for Submodel {
     }
 
     fn is_model(&self) -> bool {
-        self.network.is_functional
+        true
     }
 }
 

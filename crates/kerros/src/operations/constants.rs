@@ -123,12 +123,8 @@ mod tests {
 
     #[test]
     fn what_is_no_array_is_refused() {
-        let strange = [
-            json!("relu"),
-            json!([[1.0], [1.0, 2.0]]),
-            json!({"a": 1}),
-            json!(3_000_000_000i64),
-        ];
+        let strange =
+            [json!("relu"), json!([[1.0], [1.0, 2.0]]), json!({"a": 1}), json!(3_000_000_000i64)];
         for value in strange {
             assert_eq!(tensor(&value).unwrap_err().kind(), ErrorKind::Format, "{value}");
         }

@@ -94,8 +94,9 @@ impl<'g> Operands<'_, 'g> {
         match argument {
             Argument::Tensor(node) => Ok(*node),
             Argument::Value(value) => Ok(graph.literal(constants::tensor(value)?)),
-            Argument::List(_) => Err(Error::new(ErrorKind::Unsupported, "a list of tensors")
-                .expected("one tensor")),
+            Argument::List(_) => {
+                Err(Error::new(ErrorKind::Unsupported, "a list of tensors").expected("one tensor"))
+            }
         }
     }
 

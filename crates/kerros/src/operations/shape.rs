@@ -127,7 +127,11 @@ fn roll<'g>(operands: &Operands<'_, 'g>) -> Result<Vec<Node<'g>>> {
 
 fn broadcast_to<'g>(operands: &Operands<'_, 'g>) -> Result<Vec<Node<'g>>> {
     let dims = operands.wholes("shape")?.unwrap_or_default();
-    let dims: Option<Shape> = dims.into_iter().map(|dim| usize::try_from(dim).ok()).collect::<Option<Vec<_>>>().map(Shape::from);
+    let dims: Option<Shape> = dims
+        .into_iter()
+        .map(|dim| usize::try_from(dim).ok())
+        .collect::<Option<Vec<_>>>()
+        .map(Shape::from);
     let shape = dims.ok_or_else(|| operands.wrong("shape", "lengths"))?;
     one(operands.node("x")?.broadcast_to(shape))
 }

@@ -81,9 +81,7 @@ fn strip_unreadable(value: &mut Value, place: &str, problems: &mut Problems) {
         Value::Object(entries) => {
             for (key, value) in entries.iter_mut() {
                 let is_activation = activation_layers::SETTINGS.contains(&key.as_str());
-                if is_activation
-                    && let Some(activation) = activation_layers::read(value)
-                {
+                if is_activation && let Some(activation) = activation_layers::read(value) {
                     *value = activation;
                 }
                 let found = match (class_name(value), value.as_str()) {

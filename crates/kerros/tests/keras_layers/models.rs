@@ -162,3 +162,13 @@ fn embeddings_and_equations() {
 fn recurrent_layers() {
     check_family("layers_recurrent");
 }
+
+#[test]
+fn convolutional_lstms() {
+    check_family("layers_conv_lstm");
+}
+
+#[test]
+fn attention_layers() {
+    check_family("layers_attention");
+}

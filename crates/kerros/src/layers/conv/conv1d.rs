@@ -40,7 +40,7 @@ pub struct Conv1D {
     conv: Plain<1>,
 }
 
-super::convolution_layer!(Conv1D, Plain<1>, 1, "convolution over sequences");
+super::convolution_layer!(Conv1D, Plain<1>, 1, ["Convolution1D"], "convolution over sequences");
 super::kernel_methods!(Conv1D);
 
 impl Conv1D {

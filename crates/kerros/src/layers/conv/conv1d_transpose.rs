@@ -49,6 +49,7 @@ super::convolution_layer!(
     Conv1DTranspose,
     Transposed<1>,
     1,
+    ["Convolution1DTranspose"],
     "transposed convolution over sequences"
 );
 super::kernel_methods!(Conv1DTranspose);

@@ -42,7 +42,7 @@ pub struct Conv2D {
     conv: Plain<2>,
 }
 
-super::convolution_layer!(Conv2D, Plain<2>, 2, "convolution over images");
+super::convolution_layer!(Conv2D, Plain<2>, 2, ["Convolution2D"], "convolution over images");
 super::kernel_methods!(Conv2D);
 
 impl Conv2D {

@@ -45,7 +45,13 @@ pub struct Conv2DTranspose {
     conv: Transposed<2>,
 }
 
-super::convolution_layer!(Conv2DTranspose, Transposed<2>, 2, "transposed convolution over images");
+super::convolution_layer!(
+    Conv2DTranspose,
+    Transposed<2>,
+    2,
+    ["Convolution2DTranspose"],
+    "transposed convolution over images"
+);
 super::kernel_methods!(Conv2DTranspose);
 
 impl Conv2DTranspose {

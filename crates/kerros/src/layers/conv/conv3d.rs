@@ -42,7 +42,7 @@ pub struct Conv3D {
     conv: Plain<3>,
 }
 
-super::convolution_layer!(Conv3D, Plain<3>, 3, "convolution over volumes");
+super::convolution_layer!(Conv3D, Plain<3>, 3, ["Convolution3D"], "convolution over volumes");
 super::kernel_methods!(Conv3D);
 
 impl Conv3D {

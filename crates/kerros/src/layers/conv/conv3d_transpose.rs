@@ -46,7 +46,13 @@ pub struct Conv3DTranspose {
     conv: Transposed<3>,
 }
 
-super::convolution_layer!(Conv3DTranspose, Transposed<3>, 3, "transposed convolution over volumes");
+super::convolution_layer!(
+    Conv3DTranspose,
+    Transposed<3>,
+    3,
+    ["Convolution3DTranspose"],
+    "transposed convolution over volumes"
+);
 super::kernel_methods!(Conv3DTranspose);
 
 impl Conv3DTranspose {

@@ -42,6 +42,7 @@ super::convolution_layer!(
     DepthwiseConv1D,
     Depthwise<1>,
     1,
+    [],
     "convolution over sequences, each channel for itself"
 );
 super::depthwise_methods!(DepthwiseConv1D);

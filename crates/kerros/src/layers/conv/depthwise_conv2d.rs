@@ -43,6 +43,7 @@ super::convolution_layer!(
     DepthwiseConv2D,
     Depthwise<2>,
     2,
+    [],
     "convolution over images, each channel for itself"
 );
 super::depthwise_methods!(DepthwiseConv2D);

@@ -21,7 +21,7 @@ mod separable;
 pub(super) mod separable_conv1d;
 pub(super) mod separable_conv2d;
 mod transposed;
-mod windows;
+pub(super) mod windows;
 
 /// A kind of convolution over some number of axes, with all its settings.
 trait Convolution: Sized {
@@ -40,7 +40,7 @@ trait Convolution: Sized {
 /// All that the layers share, which keep their settings in `conv` and the windows in
 /// `conv.windows`.
 macro_rules! convolution_layer {
-    ($Layer:ident, $Kind:ty, $n:literal, $summary:literal) => {
+    ($Layer:ident, $Kind:ty, $n:literal, [$($alias:literal)?], $summary:literal) => {
         $crate::layers::options::layer_methods!($Layer);
         $crate::layers::trained::trained_methods!(
             $Layer,
@@ -132,7 +132,7 @@ macro_rules! convolution_layer {
         pub(in crate::layers) const ENTRY: $crate::object::Entry<dyn $crate::layers::Layer> =
             $crate::object::Entry {
                 class_name: stringify!($Layer),
-                names: &[],
+                names: &[$($alias)?],
                 summary: $summary,
                 from_config: |reader| {
                     let options = $crate::layers::Options::read(reader)?;

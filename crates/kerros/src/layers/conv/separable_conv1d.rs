@@ -52,6 +52,7 @@ super::convolution_layer!(
     SeparableConv1D,
     Separable<1>,
     1,
+    ["SeparableConvolution1D"],
     "convolution over sequences, first each channel, then each position"
 );
 super::depthwise_methods!(SeparableConv1D);

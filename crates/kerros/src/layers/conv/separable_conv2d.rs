@@ -52,6 +52,7 @@ super::convolution_layer!(
     SeparableConv2D,
     Separable<2>,
     2,
+    ["SeparableConvolution2D"],
     "convolution over images, first each channel, then each position"
 );
 super::depthwise_methods!(SeparableConv2D);

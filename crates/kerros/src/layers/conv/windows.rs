@@ -2,7 +2,7 @@
 
 use kerros_core::{Error, ErrorKind, Result, Shape};
 use kerros_graph::Node;
-use kerros_graph::ops::{ConvSpec, LinearActivation};
+use kerros_graph::ops::{Conv, ConvSpec, LinearActivation};
 use serde_json::json;
 
 use crate::activations::Activation;
@@ -15,19 +15,19 @@ use crate::object::{Choice, Config, ConfigReader};
 
 /// How windows over `N` spatial axes slide, and what follows their sums.
 #[derive(Clone, Debug)]
-pub(super) struct Windows<const N: usize> {
-    pub(super) kernel_size: Lengths<N>,
-    pub(super) strides: Lengths<N>,
-    pub(super) padding: Padding,
-    pub(super) data_format: DataFormat,
-    pub(super) dilation_rate: Lengths<N>,
-    pub(super) activation: Choice<dyn Activation>,
-    pub(super) use_bias: bool,
-    pub(super) bias: Trained,
+pub(in crate::layers) struct Windows<const N: usize> {
+    pub(in crate::layers) kernel_size: Lengths<N>,
+    pub(in crate::layers) strides: Lengths<N>,
+    pub(in crate::layers) padding: Padding,
+    pub(in crate::layers) data_format: DataFormat,
+    pub(in crate::layers) dilation_rate: Lengths<N>,
+    pub(in crate::layers) activation: Choice<dyn Activation>,
+    pub(in crate::layers) use_bias: bool,
+    pub(in crate::layers) bias: Trained,
 }
 
 impl<const N: usize> Windows<N> {
-    pub(super) fn new(kernel_size: Lengths<N>) -> Self {
+    pub(in crate::layers) fn new(kernel_size: Lengths<N>) -> Self {
         Windows {
             kernel_size,
             strides: 1.into(),
@@ -44,7 +44,7 @@ impl<const N: usize> Windows<N> {
     ///
     /// # Errors
     /// The first that cannot be.
-    pub(super) fn check(&self, may_be_causal: bool) -> Result<()> {
+    pub(in crate::layers) fn check(&self, may_be_causal: bool) -> Result<()> {
         self.kernel_size.check("kernel_size", 1)?;
         self.strides.check("strides", 1)?;
         self.dilation_rate.check("dilation_rate", 1)?;
@@ -58,7 +58,7 @@ impl<const N: usize> Windows<N> {
     ///
     /// # Errors
     /// Strides and dilation that are both above 1.
-    pub(super) fn check_strides_alone(&self) -> Result<()> {
+    pub(in crate::layers) fn check_strides_alone(&self) -> Result<()> {
         let is_above_1 = |lengths: Lengths<N>| lengths.get().iter().any(|&length| length > 1);
         match is_above_1(self.strides) && is_above_1(self.dilation_rate) {
             true => Err(Error::new(
@@ -78,13 +78,13 @@ impl<const N: usize> Windows<N> {
     ///
     /// # Errors
     /// Another number of axes.
-    pub(super) fn channels(&self, input: &Shape) -> Result<usize> {
+    pub(in crate::layers) fn channels(&self, input: &Shape) -> Result<usize> {
         expect_spatial::<N>(input, &self.data_format)?;
         Ok(input[self.data_format.channel_axis(N + 2)])
     }
 
     /// How the windows slide over an input whose channels are last.
-    pub(super) fn spec(&self, input: &Shape) -> ConvSpec {
+    pub(in crate::layers) fn spec(&self, input: &Shape) -> ConvSpec {
         let (taps, strides) = (self.kernel_size.get(), self.strides.get());
         let dilation = self.dilation_rate.get();
         let around =
@@ -93,11 +93,36 @@ impl<const N: usize> Windows<N> {
         ConvSpec::new(N).strides(strides).padding(padding).dilation(dilation)
     }
 
+    /// How windows of the same size go over a state, one by one and with zeros around it.
+    pub(in crate::layers) fn same_spec(&self, state: &Shape) -> ConvSpec {
+        let taps = self.kernel_size.get();
+        let around = |at: usize| Padding::Same.around(state[at + 1], taps[at], 1, 1);
+        ConvSpec::new(N).padding((0..N).map(around).collect::<Vec<_>>())
+    }
+
+    /// The shape of the result with this many channels, in the data format.
+    ///
+    /// # Errors
+    /// Another number of axes; an input smaller than a window.
+    pub(in crate::layers) fn result_shape(&self, input: &Shape, channels: usize) -> Result<Shape> {
+        let of_input = self.channels(input)?;
+        let first = self.data_format.first_spatial();
+        let spatial = &input[first..first + N];
+        let x: Shape = [&input[..1], spatial, &[of_input]].concat().into();
+        let kernel = [&self.kernel_size.get()[..], &[of_input, channels]].concat();
+        let axes = Conv { spec: self.spec(&x) }.sizes(&x, &kernel)?.window.axes;
+        let spatial: Vec<usize> = axes[axes.len() - N..].iter().map(|axis| axis.output).collect();
+        Ok(match self.data_format {
+            DataFormat::ChannelsFirst => [&input[..1], &[channels], &spatial].concat().into(),
+            _ => [&input[..1], &spatial, &[channels]].concat().into(),
+        })
+    }
+
     /// The bias as a weight, if there is one.
     ///
     /// # Errors
     /// A setting of the bias that cannot be.
-    pub(super) fn bias_weight(&self, channels: usize) -> Result<Option<Weight>> {
+    pub(in crate::layers) fn bias_weight(&self, channels: usize) -> Result<Option<Weight>> {
         self.use_bias.then(|| self.bias.weight("bias", [channels])).transpose()
     }
 
@@ -106,7 +131,7 @@ impl<const N: usize> Windows<N> {
     ///
     /// # Errors
     /// An unknown activation.
-    pub(super) fn convolve<'g>(
+    pub(in crate::layers) fn convolve<'g>(
         &self,
         x: Node<'g>,
         kernel: Node<'g>,
@@ -133,29 +158,24 @@ impl<const N: usize> Windows<N> {
     ///
     /// # Errors
     /// An unknown activation.
-    pub(super) fn activate<'g>(&self, y: Node<'g>) -> Result<Node<'g>> {
+    pub(in crate::layers) fn activate<'g>(&self, y: Node<'g>) -> Result<Node<'g>> {
         let (y, activation) = (self.data_format.restore(y), self.activation.resolve()?);
         Ok(if activation.is_linear() { y } else { activation.call(y) })
     }
 
     /// Writes the settings between the number of filters and those of the weights; `extra` is
     /// put before the setting that it names.
-    pub(super) fn write(
+    pub(in crate::layers) fn write(
         &self,
         config: &mut Config,
         before: &str,
         extra: (&str, serde_json::Value),
     ) {
-        let settings = [
-            ("kernel_size", self.kernel_size.value()),
-            ("strides", self.strides.value()),
-            ("padding", json!(self.padding.name())),
-            ("data_format", json!(self.data_format.name())),
-            ("dilation_rate", self.dilation_rate.value()),
+        let sums = [
             ("activation", serialize_activation(&self.activation)),
             ("use_bias", json!(self.use_bias)),
         ];
-        for (name, value) in settings {
+        for (name, value) in self.geometry().into_iter().chain(sums) {
             if name == before {
                 config.insert(extra.0.into(), extra.1.clone());
             }
@@ -163,8 +183,23 @@ impl<const N: usize> Windows<N> {
         }
     }
 
+    /// How the windows slide, as settings in Keras's order.
+    pub(in crate::layers) fn geometry(&self) -> [(&'static str, serde_json::Value); 5] {
+        [
+            ("kernel_size", self.kernel_size.value()),
+            ("strides", self.strides.value()),
+            ("padding", json!(self.padding.name())),
+            ("data_format", json!(self.data_format.name())),
+            ("dilation_rate", self.dilation_rate.value()),
+        ]
+    }
+
     /// Writes the settings of the kernels and the bias, in Keras's order.
-    pub(super) fn write_weights(&self, config: &mut Config, kernels: &[(&str, &Trained)]) {
+    pub(in crate::layers) fn write_weights(
+        &self,
+        config: &mut Config,
+        kernels: &[(&str, &Trained)],
+    ) {
         let weights: Vec<(&str, &Trained)> =
             kernels.iter().copied().chain([("bias", &self.bias)]).collect();
         write_initializers(config, &weights);
@@ -179,7 +214,7 @@ impl<const N: usize> Windows<N> {
     ///
     /// # Errors
     /// An unknown class, or a wrong argument of an object.
-    pub(super) fn read(reader: &mut ConfigReader<'_>) -> Result<Self> {
+    pub(in crate::layers) fn read(reader: &mut ConfigReader<'_>) -> Result<Self> {
         let kernel_size = Lengths::read(reader, "kernel_size").unwrap_or_else(|| {
             reader.refuse("`kernel_size` is missing");
             1.into()
@@ -201,7 +236,7 @@ impl<const N: usize> Windows<N> {
 }
 
 /// Reads a whole number that must be there.
-pub(super) fn required(reader: &mut ConfigReader<'_>, name: &str) -> usize {
+pub(in crate::layers) fn required(reader: &mut ConfigReader<'_>, name: &str) -> usize {
     reader.maybe_usize(name).unwrap_or_else(|| {
         reader.refuse(format!("`{name}` is missing"));
         1
@@ -212,7 +247,7 @@ pub(super) fn required(reader: &mut ConfigReader<'_>, name: &str) -> usize {
 ///
 /// # Errors
 /// Zero.
-pub(super) fn check_positive(what: &str, number: usize) -> Result<()> {
+pub(in crate::layers) fn check_positive(what: &str, number: usize) -> Result<()> {
     match number {
         0 => Err(Error::new(ErrorKind::Argument, format!("`{what}` is 0")).expected("at least 1")),
         _ => Ok(()),

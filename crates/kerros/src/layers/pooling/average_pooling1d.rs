@@ -33,4 +33,11 @@ pub struct AveragePooling1D {
     pool: Pool<1>,
 }
 
-super::pool_layer!(AveragePooling1D, 1, Node::avg_pool, None, "the mean of each window of a sequence");
+super::pool_layer!(
+    AveragePooling1D,
+    1,
+    Node::avg_pool,
+    None,
+    "AvgPool1D",
+    "the mean of each window of a sequence"
+);

@@ -33,4 +33,11 @@ pub struct AveragePooling2D {
     pool: Pool<2>,
 }
 
-super::pool_layer!(AveragePooling2D, 2, Node::avg_pool, None, "the mean of each window of an image");
+super::pool_layer!(
+    AveragePooling2D,
+    2,
+    Node::avg_pool,
+    None,
+    "AvgPool2D",
+    "the mean of each window of an image"
+);

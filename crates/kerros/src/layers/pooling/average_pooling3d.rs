@@ -33,4 +33,11 @@ pub struct AveragePooling3D {
     pool: Pool<3>,
 }
 
-super::pool_layer!(AveragePooling3D, 3, Node::avg_pool, None, "the mean of each window of a volume");
+super::pool_layer!(
+    AveragePooling3D,
+    3,
+    Node::avg_pool,
+    None,
+    "AvgPool3D",
+    "the mean of each window of a volume"
+);

@@ -50,7 +50,7 @@ impl Global {
 /// All that layers share which keep a [`Global`] over `$n` axes in `global`; `$pooled` takes the
 /// input, its spatial axes and the call.
 macro_rules! global_layer {
-    ($Layer:ident, $n:literal, $pooled:expr, $summary:literal) => {
+    ($Layer:ident, $n:literal, $pooled:expr, $alias:literal, $summary:literal) => {
         $crate::layers::options::layer_methods!($Layer);
 
         impl $Layer {
@@ -118,7 +118,7 @@ macro_rules! global_layer {
         pub(in crate::layers) const ENTRY: $crate::object::Entry<dyn $crate::layers::Layer> =
             $crate::object::Entry {
                 class_name: stringify!($Layer),
-                names: &[],
+                names: &[$alias],
                 summary: $summary,
                 from_config: |reader| {
                     let options = $crate::layers::Options::read(reader)?;

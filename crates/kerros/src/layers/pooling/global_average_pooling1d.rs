@@ -30,7 +30,13 @@ pub struct GlobalAveragePooling1D {
     global: Global,
 }
 
-super::global::global_layer!(GlobalAveragePooling1D, 1, pooled, "the mean of a sequence");
+super::global::global_layer!(
+    GlobalAveragePooling1D,
+    1,
+    pooled,
+    "GlobalAvgPool1D",
+    "the mean of a sequence"
+);
 
 /// The mean over the steps, or over those that count.
 fn pooled<'g>(x: Node<'g>, axes: &[isize], call: &Call<'_, 'g>) -> Result<Node<'g>> {

@@ -29,7 +29,13 @@ pub struct GlobalAveragePooling2D {
     global: Global,
 }
 
-super::global::global_layer!(GlobalAveragePooling2D, 2, pooled, "the mean of an image");
+super::global::global_layer!(
+    GlobalAveragePooling2D,
+    2,
+    pooled,
+    "GlobalAvgPool2D",
+    "the mean of an image"
+);
 
 fn pooled<'g>(x: Node<'g>, axes: &[isize], _call: &Call<'_, 'g>) -> Result<Node<'g>> {
     Ok(x.mean(axes))

@@ -30,7 +30,13 @@ pub struct GlobalAveragePooling3D {
     global: Global,
 }
 
-super::global::global_layer!(GlobalAveragePooling3D, 3, pooled, "the mean of a volume");
+super::global::global_layer!(
+    GlobalAveragePooling3D,
+    3,
+    pooled,
+    "GlobalAvgPool3D",
+    "the mean of a volume"
+);
 
 fn pooled<'g>(x: Node<'g>, axes: &[isize], _call: &Call<'_, 'g>) -> Result<Node<'g>> {
     Ok(x.mean(axes))

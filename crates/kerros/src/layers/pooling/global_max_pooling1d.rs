@@ -29,7 +29,13 @@ pub struct GlobalMaxPooling1D {
     global: Global,
 }
 
-super::global::global_layer!(GlobalMaxPooling1D, 1, pooled, "the largest number of a sequence");
+super::global::global_layer!(
+    GlobalMaxPooling1D,
+    1,
+    pooled,
+    "GlobalMaxPool1D",
+    "the largest number of a sequence"
+);
 
 fn pooled<'g>(x: Node<'g>, axes: &[isize], _call: &Call<'_, 'g>) -> Result<Node<'g>> {
     Ok(x.max(axes))

@@ -29,7 +29,13 @@ pub struct GlobalMaxPooling2D {
     global: Global,
 }
 
-super::global::global_layer!(GlobalMaxPooling2D, 2, pooled, "the largest number of an image");
+super::global::global_layer!(
+    GlobalMaxPooling2D,
+    2,
+    pooled,
+    "GlobalMaxPool2D",
+    "the largest number of an image"
+);
 
 fn pooled<'g>(x: Node<'g>, axes: &[isize], _call: &Call<'_, 'g>) -> Result<Node<'g>> {
     Ok(x.max(axes))

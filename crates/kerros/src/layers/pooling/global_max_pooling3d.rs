@@ -30,7 +30,13 @@ pub struct GlobalMaxPooling3D {
     global: Global,
 }
 
-super::global::global_layer!(GlobalMaxPooling3D, 3, pooled, "the largest number of a volume");
+super::global::global_layer!(
+    GlobalMaxPooling3D,
+    3,
+    pooled,
+    "GlobalMaxPool3D",
+    "the largest number of a volume"
+);
 
 fn pooled<'g>(x: Node<'g>, axes: &[isize], _call: &Call<'_, 'g>) -> Result<Node<'g>> {
     Ok(x.max(axes))

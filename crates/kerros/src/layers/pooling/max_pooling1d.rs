@@ -36,6 +36,8 @@ pub struct MaxPooling1D {
 super::pool_layer!(
     MaxPooling1D,
     1,
-    Node::max_pool, Some(2),
+    Node::max_pool,
+    Some(2),
+    "MaxPool1D",
     "the largest number of each window of a sequence"
 );

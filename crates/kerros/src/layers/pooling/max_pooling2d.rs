@@ -36,6 +36,8 @@ pub struct MaxPooling2D {
 super::pool_layer!(
     MaxPooling2D,
     2,
-    Node::max_pool, Some(2),
+    Node::max_pool,
+    Some(2),
+    "MaxPool2D",
     "the largest number of each window of an image"
 );

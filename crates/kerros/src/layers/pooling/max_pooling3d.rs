@@ -36,6 +36,8 @@ pub struct MaxPooling3D {
 super::pool_layer!(
     MaxPooling3D,
     3,
-    Node::max_pool, Some(2),
+    Node::max_pool,
+    Some(2),
+    "MaxPool3D",
     "the largest number of each window of a volume"
 );

@@ -91,9 +91,9 @@ impl<const N: usize> Pool<N> {
 }
 
 /// All that layers share which keep a [`Pool`] over `$n` axes in `pool`; `$pool` is the
-/// operation, `$default` Keras's size of the window, if it has one.
+/// operation, `$default` Keras's size of the window, if it has one, `$alias` its second name.
 macro_rules! pool_layer {
-    ($Layer:ident, $n:literal, $pool:path, $default:expr, $summary:literal) => {
+    ($Layer:ident, $n:literal, $pool:path, $default:expr, $alias:literal, $summary:literal) => {
         $crate::layers::options::layer_methods!($Layer);
 
         impl $Layer {
@@ -165,7 +165,7 @@ macro_rules! pool_layer {
         pub(in crate::layers) const ENTRY: $crate::object::Entry<dyn $crate::layers::Layer> =
             $crate::object::Entry {
                 class_name: stringify!($Layer),
-                names: &[],
+                names: &[$alias],
                 summary: $summary,
                 from_config: |reader| {
                     let options = $crate::layers::Options::read(reader)?;

@@ -4,6 +4,7 @@ use kerros_core::{Error, ErrorKind, Result, Shape};
 
 pub(super) mod bidirectional;
 pub mod cell;
+pub(super) mod conv_lstm;
 pub(super) mod gru;
 pub(super) mod gru_cell;
 pub(super) mod lstm;
@@ -18,6 +19,7 @@ mod whole;
 
 pub use bidirectional::{Bidirectional, MergeMode};
 pub use cell::Cell;
+pub use conv_lstm::{ConvLSTM1D, ConvLSTM2D, ConvLSTM3D};
 pub use gru::GRU;
 pub use gru_cell::GRUCell;
 pub use lstm::LSTM;

@@ -70,6 +70,11 @@ impl CellSettings {
     /// Writes the settings that come before the initializers.
     pub(super) fn write_first(&self, config: &mut Config) {
         config.insert("units".into(), json!(self.units));
+        self.write_activations(config);
+    }
+
+    /// Writes what follows the sums, and whether there is a bias.
+    pub(super) fn write_activations(&self, config: &mut Config) {
         config.insert("activation".into(), serialize_activation(&self.activation));
         if let Some(activation) = &self.recurrent_activation {
             config.insert("recurrent_activation".into(), serialize_activation(activation));
@@ -102,6 +107,14 @@ impl CellSettings {
             Some(units) => self.units = units,
             None => reader.refuse("`units` is missing"),
         }
+        self.read_but_units(reader)
+    }
+
+    /// Reads all settings but the number of units.
+    ///
+    /// # Errors
+    /// As [`CellSettings::read`].
+    pub(super) fn read_but_units(&mut self, reader: &mut ConfigReader<'_>) -> Result<()> {
         let recurrent = self.recurrent_activation.as_mut();
         let activations = [("activation", Some(&mut self.activation))]
             .into_iter()
