@@ -16,9 +16,9 @@ LINE_ABSOLUTE = 0.04
 # w9a: float32 sums of 784 terms against float64.
 PROBABILITY_ABSOLUTE = 1e-5
 
+TRAINING = ("rate", "rate_min", "rate_max", "windows", "first_step_s", "epoch1_loss", "wall_s")
 REQUIRED = {
-    "w1": ("rate", "rate_min", "rate_max", "windows", "first_step_s", "epoch1_loss", "wall_s"),
-    "w7": ("rate", "rate_min", "rate_max", "windows", "first_step_s", "epoch1_loss", "wall_s"),
+    **{name: TRAINING for name in ("w1", "w3", "w4", "w5", "w6", "w7")},
     "w8": ("fit_s", "refit_s", "process_s", "kernel", "bias", "wall_s"),
     "w9a": ("latency_us", "latency_min_us", "latency_p99_us", "calls", "first_step_s",
             "max_probability_error", "wall_s"),

@@ -15,10 +15,10 @@ import sys
 
 # framework -> (module, workloads it can do)
 PEERS = {
-    "keras-tf": ("keras_fit", ("w1", "w7", "w8", "w9a")),
+    "keras-tf": ("keras_fit", ("w1", "w3", "w4", "w5", "w6", "w7", "w8", "w9a")),
     "keras-tf-function": ("keras_fit", ("w9a",)),
-    "keras-jax": ("keras_fit", ("w1", "w7", "w8", "w9a")),
-    "torch": ("torch_eager", ("w1", "w7", "w8", "w9a")),
+    "keras-jax": ("keras_fit", ("w1", "w3", "w4", "w5", "w6", "w7", "w8", "w9a")),
+    "torch": ("torch_eager", ("w1", "w3", "w4", "w5", "w6", "w7", "w8", "w9a")),
     "jax": ("jax_jit", ("w1", "w7", "w8", "w9a")),
     "jax-scan": ("jax_jit", ("w1", "w7", "w8")),
     "sklearn": ("sklearn_mlp", ("w1", "w7", "w8", "w9a")),

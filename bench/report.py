@@ -4,9 +4,9 @@ import statistics
 import workloads
 
 # workload -> (field, heading, whether more is better); the first one is the headline.
+TRAINING = (("rate", "samples/s", True), ("first_step_s", "first step, s", False))
 METRICS = {
-    "w1": (("rate", "samples/s", True), ("first_step_s", "first step, s", False)),
-    "w7": (("rate", "samples/s", True), ("first_step_s", "first step, s", False)),
+    **{name: TRAINING for name in ("w1", "w3", "w4", "w5", "w6", "w7")},
     "w8": (("process_s", "process, s", False), ("fit_s", "fit, s", False), ("refit_s", "fit again, s", False)),
     "w9a": (("latency_us", "one call, us", False), ("first_step_s", "first call, s", False)),
 }

@@ -9,6 +9,8 @@ import os
 import tempfile
 import time
 
+from frameworks import keras_networks
+
 
 def start(framework, threads):
     """Sets the backend and its threads before Keras is imported; returns the versions."""
@@ -33,6 +35,8 @@ def start(framework, threads):
 def make_model(workload):
     import keras
 
+    if workload.name in keras_networks.NETWORKS:
+        return keras_networks.NETWORKS[workload.name](keras)
     last = {"w7": "sigmoid", "w8": None}.get(workload.name, "softmax")
     activations = ["relu"] * (len(workload.units) - 2) + [last]
     model = keras.Sequential([keras.Input((workload.units[0],))])
@@ -55,7 +59,9 @@ def train(workload, data, record):
 
     x, y = data
     model = make_model(workload)
-    model.compile(optimizer=workload.optimizer, loss=workload.loss, metrics=["accuracy"])
+    optimizer = keras_networks.optimizer(keras, workload.optimizer)
+    loss = keras_networks.loss(keras, workload)
+    model.compile(optimizer=optimizer, loss=loss, metrics=["accuracy"])
     size = workload.batch_size
     model.fit(x[:size], y[:size], batch_size=size, verbose=0)
     record.first_step()

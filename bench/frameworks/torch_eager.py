@@ -5,6 +5,8 @@ import tempfile
 
 import workloads
 
+from frameworks import torch_networks
+
 
 def make_model(workload):
     from torch import nn
@@ -41,14 +43,19 @@ def train(workload, data, record):
     import torch.nn.functional as F
 
     x, y = (torch.from_numpy(a) for a in data)
-    model = make_model(workload)
-    set_weights(model, workloads.start_weights(workload))
-    adam = workloads.ADAM
-    optimizer = torch.optim.Adam(
-        model.parameters(), lr=adam["learning_rate"], betas=(adam["beta_1"], adam["beta_2"]),
-        eps=adam["epsilon"], fused=True,
-    )
-    if workload.name == "w1":
+    networks = torch_networks.networks(torch)
+    if workload.name in networks:
+        model = networks[workload.name]()
+    else:
+        model = make_model(workload)
+        set_weights(model, workloads.start_weights(workload))
+    optimizer = torch_networks.optimizer(torch, workload, model.parameters())
+    if workload.name == "w6":
+        y = y.long()
+        loss_and_correct = lambda o, t: (
+            F.cross_entropy(o.flatten(0, 1), t.flatten()),
+            (o.detach().argmax(2) == t).float().mean(1).sum())
+    elif workload.loss == "sparse_categorical_crossentropy":
         y = y.long()
         loss_and_correct = lambda o, t: (F.cross_entropy(o, t), (o.detach().argmax(1) == t).sum())
     else:
@@ -65,12 +72,12 @@ def train(workload, data, record):
         correct_sum += correct
 
     def epoch():
-        sums = torch.zeros(()), torch.zeros((), dtype=torch.long)
+        sums = torch.zeros(()), torch.zeros(())
         for index in torch.randperm(len(x)).split(workload.batch_size):
             step(index, *sums)
         return sums[0].item() / len(x), sums[1].item() / len(x)
 
-    step(torch.arange(workload.batch_size), torch.zeros(()), torch.zeros((), dtype=torch.long))
+    step(torch.arange(workload.batch_size), torch.zeros(()), torch.zeros(()))
     record.first_step()
     record.measure_epochs(epoch, len(x))
 

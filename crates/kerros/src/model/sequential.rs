@@ -89,6 +89,12 @@ impl Sequential {
     }
 }
 
+impl From<Sequential> for Model {
+    fn from(chain: Sequential) -> Model {
+        chain.model
+    }
+}
+
 impl Deref for Sequential {
     type Target = Model;
 

@@ -53,7 +53,9 @@ pub(super) fn write(
             }
         }
     };
-    let weights = |weight: &f32| json!(weight);
+    // The shortest decimal that means it, as the user wrote it: not the digits of the nearest f64.
+    let weights =
+        |weight: &f32| json!(weight.to_string().parse().unwrap_or(f64::from(*weight)));
     json!({
         "optimizer": serialized,
         "loss": per_output(&compiled.loss, |loss| choice(loss, Loss::name)),

@@ -1,19 +1,21 @@
 //! The Kerros side of the measurements in `bench/`: one workload, one JSON line.
 //!
-//! `cargo run --release -p kerros --example bench -- w1|w7|w8|w9a --threads N`; the fields are
+//! `cargo run --release -p kerros --example bench -- w1|w3|w4|w5|w6|w7|w8|w9a --threads N`; the fields are
 //! explained in `bench/README.md`.
 
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use kerros::callbacks::Callback;
 use kerros::layers::Dense;
-use kerros::losses::{BinaryCrossentropy, MeanSquaredError, SparseCategoricalCrossentropy};
-use kerros::optimizers::{Adam, SGD};
+use kerros::losses::MeanSquaredError;
+use kerros::optimizers::SGD;
 use kerros::trainer::Training;
 use kerros::{Error, ErrorKind, Fit, Metrics, Model, Result, Sequential, Tensor, Verbose};
 use kerros_core::{Philox, philox};
 use kerros_cpu::{Cpu, CpuOptions};
 use serde_json::{Map, Value, json};
+
+mod models;
 
 fn main() {
     let clock = Clock::start();
@@ -44,59 +46,32 @@ fn run(workload: &str, threads: usize, clock: &Clock, line: &mut Map<String, Val
     let cpu = Cpu::with(&CpuOptions { threads: Some(threads), ..CpuOptions::default() })?;
     kerros::set_default_device(cpu);
     match workload {
-        "w1" => {
-            let mut model = w1_model()?;
-            epochs(&mut model, 60_000, 784, 32, clock, line, |x, _| {
-                let first = &x[..10];
-                let largest =
-                    (0..10).fold(0, |best, at| if first[at] > first[best] { at } else { best });
-                largest as f32
-            })
-        }
-        "w7" => {
-            let mut model = Sequential::new()
-                .input([28])
-                .add(Dense::new(256).activation("relu"))
-                .add(Dense::new(256).activation("relu"))
-                .add(Dense::new(1).activation("sigmoid"));
-            model.compile(Adam::new(1e-3), BinaryCrossentropy::new(), ["accuracy"])?;
-            epochs(&mut model, 1_000_000, 28, 4096, clock, line, |x, noise| {
-                f32::from(u8::from(x[..4].iter().sum::<f32>() + noise > 0.0))
-            })
-        }
         "w8" => w8(clock, line),
         "w9a" => w9a(clock, line),
-        _ => Err(Error::new(ErrorKind::UnknownName, format!("unknown workload `{workload}`"))
-            .expected("w1, w7, w8 or w9a")),
+        _ => {
+            let begun = Instant::now();
+            let Some(job) = models::job(workload)? else {
+                return Err(Error::new(
+                    ErrorKind::UnknownName,
+                    format!("unknown workload `{workload}`"),
+                )
+                .expected("w1, w3, w4, w5, w6, w7, w8 or w9a"));
+            };
+            epochs(job, begun.elapsed(), clock, line)
+        }
     }
 }
 
-fn w1_model() -> Result<Sequential> {
-    let mut model = Sequential::new()
-        .input([784])
-        .add(Dense::new(64).activation("relu"))
-        .add(Dense::new(64).activation("relu"))
-        .add(Dense::new(10).activation("softmax"));
-    model.compile(Adam::new(1e-3), SparseCategoricalCrossentropy::new(), ["accuracy"])?;
-    Ok(model)
-}
-
-/// Trains epoch after epoch until there are enough windows, and enough seconds of them.
+/// Trains epoch after epoch until there are enough windows, and enough seconds of them. `making`
+/// is the time that the rows took.
 fn epochs(
-    model: &mut Sequential,
-    rows: usize,
-    width: usize,
-    batch: usize,
+    job: models::Job,
+    making: Duration,
     clock: &Clock,
     line: &mut Map<String, Value>,
-    label: impl Fn(&[f32], f32) -> f32,
 ) -> Result<()> {
-    let begun = Instant::now();
-    let x = normal(1, rows * width);
-    let noise = normal(2, rows);
-    let y: Vec<f32> = x.chunks(width).zip(noise).map(|(row, noise)| label(row, noise)).collect();
-    let (x, y) = (Tensor::new([rows, width], x)?, Tensor::new([rows], y)?);
-    let making = begun.elapsed();
+    let models::Job { mut model, x, y, batch_size: batch } = job;
+    let rows = x.shape()[0];
     let rows_of = |range: std::ops::Range<usize>| -> Result<(Tensor, Tensor)> {
         Ok((x.slice_rows(range.clone())?, y.slice_rows(range)?))
     };
@@ -192,7 +167,7 @@ fn w9a(clock: &Clock, line: &mut Map<String, Value>) -> Result<()> {
     let rows: Vec<Tensor> =
         (0..64).map(|row| Tensor::new([1, 784], normal(row, 784))).collect::<Result<_>>()?;
     let path = std::env::temp_dir().join(format!("kerros-bench-{}.keras", std::process::id()));
-    let mut fresh = w1_model()?;
+    let mut fresh = models::w1()?;
     let wanted: Vec<Tensor> = rows.iter().map(|x| fresh.predict(x)).collect::<Result<_>>()?;
     fresh.save(&path)?;
     let making = begun.elapsed();
