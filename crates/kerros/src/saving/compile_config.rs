@@ -54,8 +54,7 @@ pub(super) fn write(
         }
     };
     // The shortest decimal that means it, as the user wrote it: not the digits of the nearest f64.
-    let weights =
-        |weight: &f32| json!(weight.to_string().parse().unwrap_or(f64::from(*weight)));
+    let weights = |weight: &f32| json!(weight.to_string().parse().unwrap_or(f64::from(*weight)));
     json!({
         "optimizer": serialized,
         "loss": per_output(&compiled.loss, |loss| choice(loss, Loss::name)),

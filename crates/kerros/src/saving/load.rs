@@ -92,18 +92,20 @@ impl Load {
     pub fn archive(&self, archive: &Archive) -> Result<Model> {
         let version = archive.metadata.get("keras_version").and_then(Value::as_str);
         let Some(modern) = legacy_config::modern(&archive.config, version) else {
-            return self.of_keras_3(archive);
+            let age = if archive.metadata.is_null() { Age::Past } else { Age::Present };
+            return self.of_keras_3(archive, age);
         };
         let weights = legacy_tree::modern(&archive.weights, &modern.config);
         let metadata = archive.metadata.clone();
-        let mut model = self.of_keras_3(&Archive { config: modern.config, metadata, weights })?;
+        let mut model =
+            self.of_keras_3(&Archive { config: modern.config, metadata, weights }, Age::Past)?;
         modern.notes.iter().for_each(|note| model.warnings.warn(note));
         Ok(model)
     }
 
     /// Builds the model of an archive in the words of Keras 3.
     #[track_caller]
-    fn of_keras_3(&self, archive: &Archive) -> Result<Model> {
+    fn of_keras_3(&self, archive: &Archive, age: Age) -> Result<Model> {
         let mut plan = rebuild::plan(&archive.config, self.compile)?;
         let resume = metadata::read(&archive.metadata).filter(|_| plan.compile.is_some());
         if plan.network.inputs.is_empty() {
@@ -124,7 +126,7 @@ impl Load {
         let values = weights::read(&plan.network, &tree)?;
         let mut model = assemble(plan, Some(values), resume, self.device.clone())?;
         if model.is_compiled() {
-            restore_optimizer(&mut model, &archive.weights)?;
+            restore_optimizer(&mut model, &archive.weights, age)?;
         }
         if let Some(resume) = resume {
             model.set_random_key(resume.random_key)?;
@@ -150,6 +152,13 @@ impl Load {
         notes.iter().for_each(|note| model.warnings.warn(note));
         Ok(model)
     }
+}
+
+/// Whether a file is of the format of Keras 3, or of the one before (HDF5 as a whole).
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Age {
+    Present,
+    Past,
 }
 
 /// Bytes of weights that a config alone may ask for: a billion numbers. With a file of weights
@@ -218,9 +227,21 @@ fn assemble(
     Ok(model)
 }
 
-/// Sets the optimizer's state as far as the file has one that fits.
-fn restore_optimizer(model: &mut Model, tree: &WeightTree) -> Result<()> {
-    match weights::read_optimizer(model, tree)? {
+/// Sets the optimizer's state as far as the file has one that fits. Files of the past have had
+/// several orders of variables, not all of which can be told: there, one that does not fit is
+/// left, as Keras does.
+fn restore_optimizer(model: &mut Model, tree: &WeightTree, age: Age) -> Result<()> {
+    let state = match weights::read_optimizer(model, tree) {
+        Err(_) if age == Age::Past => {
+            model.warnings.warn(
+                "the optimizer begins anew: its variables in the file do not fit those of the \
+                 model",
+            );
+            return Ok(());
+        }
+        state => state?,
+    };
+    match state {
         OptimizerState::Absent => Ok(()),
         OptimizerState::Whole(values) => model.set_optimizer_states(&values),
         OptimizerState::Other { found, expected } => {
@@ -302,9 +323,11 @@ impl Model {
         // The optimizer's state is checked before anything is set.
         let before = self.get_weights()?;
         self.set_weights(&values).map_err(place)?;
-        restore_optimizer(self, &tree).map_err(|error| match self.set_weights(&before) {
-            Ok(()) => place(error),
-            Err(error) => place(error),
+        restore_optimizer(self, &tree, Age::Present).map_err(|error| {
+            match self.set_weights(&before) {
+                Ok(()) => place(error),
+                Err(error) => place(error),
+            }
         })
     }
 }
