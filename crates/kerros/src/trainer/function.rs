@@ -7,6 +7,7 @@ use kerros_graph::{Graph, Node, StateId, Type};
 use kerros_plan::{CompileOptions, Device, Executable, Feed, StateStore};
 
 use crate::device::default_device;
+use crate::layers::Weight;
 use crate::model::Model;
 
 /// Variables on a device, for training steps written by hand.
@@ -51,6 +52,16 @@ impl Variable {
         graph.state(self.id, &self.name, &self.ty.shape, self.ty.dtype)
     }
 
+    /// A weight of a model as a variable.
+    pub(super) fn of_weight(id: StateId, path: &str, weight: &Weight) -> Self {
+        Variable { id, name: path.into(), ty: Type::new(weight.dtype(), &weight.shape) }
+    }
+
+    /// Its place in the store.
+    pub(super) fn id(&self) -> StateId {
+        self.id
+    }
+
     /// The shape.
     pub fn shape(&self) -> &Shape {
         &self.ty.shape
@@ -73,6 +84,11 @@ impl Variables {
     pub fn on(device: Arc<dyn Device>) -> Self {
         let store = device.new_store();
         Variables { device, store }
+    }
+
+    /// Where the values are.
+    pub(super) fn store(&mut self) -> &mut dyn StateStore {
+        &mut *self.store
     }
 
     /// Adds a variable that starts at this value: `f32`, `i32` or `bool`.

@@ -22,7 +22,7 @@ pub(crate) struct OptimizerStates {
 }
 
 impl OptimizerStates {
-    fn declare(
+    pub(super) fn declare(
         store: &mut dyn StateStore,
         optimizer: Arc<dyn Optimizer>,
         trained: Vec<usize>,
