@@ -2,7 +2,7 @@
 //! to files and read back.
 
 use std::fmt::Debug;
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError, RwLock};
 
 use kerros_core::{Error, ErrorKind, Result};
 use serde_json::{Map, Value, json};
@@ -34,6 +34,19 @@ pub struct Entry<T: ?Sized + 'static> {
     pub from_config: fn(&mut ConfigReader<'_>) -> Result<Arc<T>>,
 }
 
+impl<T: ?Sized> Entry<T> {
+    /// Whether this is its class name or another of its names, in any letter case.
+    fn is_called(&self, name: &str) -> bool {
+        let mut names = std::iter::once(&self.class_name).chain(self.names);
+        names.any(|known| known.eq_ignore_ascii_case(name))
+    }
+}
+
+/// The name under which Keras registers a user's class that is in no package.
+pub(crate) fn registered_name(class: &str) -> String {
+    format!("Custom>{class}")
+}
+
 /// The list of all objects of one family.
 pub struct Registry<T: ?Sized + 'static> {
     /// What one is called, such as `"loss"`.
@@ -42,6 +55,8 @@ pub struct Registry<T: ?Sized + 'static> {
     pub module: &'static str,
     /// The objects, in the order in which they are listed to people.
     pub entries: &'static [Entry<T>],
+    /// Those of the user.
+    registered: RwLock<Vec<&'static Entry<T>>>,
 }
 
 /// A family of objects that has a registry: `dyn Loss`, `dyn Optimizer` ...
@@ -51,17 +66,93 @@ pub trait Family: Described + 'static {
 }
 
 impl<T: ?Sized> Registry<T> {
+    pub(crate) const fn new(
+        noun: &'static str,
+        module: &'static str,
+        entries: &'static [Entry<T>],
+    ) -> Self {
+        Registry { noun, module, entries, registered: RwLock::new(Vec::new()) }
+    }
+
+    /// Adds a class of your own, for the life of the program: files that name it can then be
+    /// loaded, and its name can be written where Keras takes a string. Keras's
+    /// `register_keras_serializable`.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Argument`] for a name that is taken.
+    ///
+    /// # Example
+    /// ```
+    /// use std::sync::{Arc, PoisonError, RwLock};
+    /// use kerros::layers::{Call, Layer, Options, REGISTRY};
+    /// use kerros::object::{Config, Described, Entry};
+    /// use kerros::prelude::*;
+    ///
+    /// #[derive(Clone, Debug)]
+    /// struct Twice(Options);
+    ///
+    /// impl Described for Twice {
+    ///     fn class_name(&self) -> &'static str {
+    ///         "Twice"
+    ///     }
+    ///
+    ///     fn config(&self) -> Config {
+    ///         self.0.config()
+    ///     }
+    /// }
+    ///
+    /// impl Layer for Twice {
+    ///     fn options(&self) -> &Options {
+    ///         &self.0
+    ///     }
+    ///
+    ///     fn call<'g>(&self, inputs: &[Node<'g>], _: &Call<'_, 'g>) -> Result<Vec<Node<'g>>> {
+    ///         Ok(vec![inputs[0] * 2.0])
+    ///     }
+    /// }
+    ///
+    /// REGISTRY.register(Entry {
+    ///     class_name: "Twice",
+    ///     names: &[],
+    ///     summary: "twice its input",
+    ///     from_config: |reader| Ok(Arc::new(Twice(Options::read(reader)?))),
+    /// })?;
+    /// let model = Sequential::new().input([3]).add(Twice(Options::here())).add(Dense::new(2));
+    /// let again = Model::from_json(&model.to_json()?)?;
+    /// assert_eq!(again.layer("twice")?.layer.class_name(), "Twice");
+    /// # Ok::<(), kerros::Error>(())
+    /// ```
+    pub fn register(&self, entry: Entry<T>) -> Result<()> {
+        let mut registered = self.registered.write().unwrap_or_else(PoisonError::into_inner);
+        let names = || std::iter::once(entry.class_name).chain(entry.names.iter().copied());
+        let is_taken = |name: &&str| {
+            let mut known = self.entries.iter().chain(registered.iter().copied());
+            known.any(|known| known.is_called(name))
+        };
+        if let Some(name) = names().find(is_taken) {
+            return Err(Error::new(
+                ErrorKind::Argument,
+                format!("a {} `{name}` is registered already", self.noun),
+            )
+            .expected("a name that neither Keras nor this program has given"));
+        }
+        registered.push(Box::leak(Box::new(entry)));
+        Ok(())
+    }
+
+    /// The entry of a user's own class.
+    pub(crate) fn registered(&self, name: &str) -> Option<&'static Entry<T>> {
+        let registered = self.registered.read().unwrap_or_else(PoisonError::into_inner);
+        registered.iter().copied().find(|entry| entry.is_called(name))
+    }
+
     /// The entry with this class name or other name, in any letter case.
     ///
     /// # Errors
     /// [`ErrorKind::UnknownName`] with the nearest names.
     pub fn find(&self, name: &str) -> Result<&'static Entry<T>> {
-        let same = |known: &str| known.eq_ignore_ascii_case(name);
-        let found = self
-            .entries
-            .iter()
-            .find(|entry| same(entry.class_name) || entry.names.iter().any(|known| same(known)));
-        found.ok_or_else(|| {
+        let found = self.entries.iter().find(|entry| entry.is_called(name));
+        found.or_else(|| self.registered(name)).ok_or_else(|| {
             let mut known: Vec<&str> = self
                 .entries
                 .iter()
@@ -127,11 +218,13 @@ impl<T: ?Sized> Registry<T> {
 impl<T: Described + ?Sized> Registry<T> {
     /// Writes an object as Keras 3 does.
     pub fn serialize(&self, object: &T) -> Value {
+        let class = object.class_name();
+        let own = self.registered(class).map(|_| registered_name(class));
         json!({
-            "module": self.module,
-            "class_name": object.class_name(),
+            "module": if own.is_some() { None } else { Some(self.module) },
+            "class_name": class,
             "config": object.config(),
-            "registered_name": null,
+            "registered_name": own,
         })
     }
 }

@@ -94,7 +94,7 @@ pub trait Activation: Described {
 
 /// All activation functions.
 pub static REGISTRY: Registry<dyn Activation> =
-    Registry { noun: "activation", module: "keras.activations", entries: ENTRIES };
+    Registry::new("activation", "keras.activations", ENTRIES);
 
 static ENTRIES: &[Entry<dyn Activation>] = &[
     linear::ENTRY,

@@ -33,7 +33,7 @@ pub trait Constraint: Described {
 
 /// All constraints.
 pub static REGISTRY: Registry<dyn Constraint> =
-    Registry { noun: "constraint", module: "keras.constraints", entries: ENTRIES };
+    Registry::new("constraint", "keras.constraints", ENTRIES);
 
 static ENTRIES: &[Entry<dyn Constraint>] =
     &[max_norm::ENTRY, min_max_norm::ENTRY, non_neg::ENTRY, unit_norm::ENTRY];

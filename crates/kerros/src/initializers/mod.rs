@@ -75,7 +75,7 @@ pub trait Initializer: Described {
 
 /// All initializers.
 pub static REGISTRY: Registry<dyn Initializer> =
-    Registry { noun: "initializer", module: "keras.initializers", entries: ENTRIES };
+    Registry::new("initializer", "keras.initializers", ENTRIES);
 
 static ENTRIES: &[Entry<dyn Initializer>] = &[
     Zeros::ENTRY,

@@ -390,8 +390,7 @@ pub(crate) fn row(shape: &Shape) -> Shape {
 }
 
 /// All layers.
-pub static REGISTRY: Registry<dyn Layer> =
-    Registry { noun: "layer", module: "keras.layers", entries: ENTRIES };
+pub static REGISTRY: Registry<dyn Layer> = Registry::new("layer", "keras.layers", ENTRIES);
 
 static ENTRIES: &[Entry<dyn Layer>] = &[
     input_layer::ENTRY,

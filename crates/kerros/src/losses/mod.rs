@@ -148,8 +148,7 @@ pub trait Loss: Described {
 }
 
 /// All losses.
-pub static REGISTRY: Registry<dyn Loss> =
-    Registry { noun: "loss", module: "keras.losses", entries: ENTRIES };
+pub static REGISTRY: Registry<dyn Loss> = Registry::new("loss", "keras.losses", ENTRIES);
 
 static ENTRIES: &[Entry<dyn Loss>] = &[
     mean_squared_error::ENTRY,

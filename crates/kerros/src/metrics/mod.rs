@@ -128,8 +128,7 @@ pub trait Metric: Described {
 }
 
 /// All metrics.
-pub static REGISTRY: Registry<dyn Metric> =
-    Registry { noun: "metric", module: "keras.metrics", entries: ENTRIES };
+pub static REGISTRY: Registry<dyn Metric> = Registry::new("metric", "keras.metrics", ENTRIES);
 
 static ENTRIES: &[Entry<dyn Metric>] = &[
     ExactAccuracy::ENTRY,

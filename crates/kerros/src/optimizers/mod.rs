@@ -245,7 +245,7 @@ fn with_loss_scale(mut serialized: Value, imposed: Option<f64>) -> Value {
 
 /// All optimizers.
 pub static REGISTRY: Registry<dyn Optimizer> =
-    Registry { noun: "optimizer", module: "keras.optimizers", entries: ENTRIES };
+    Registry::new("optimizer", "keras.optimizers", ENTRIES);
 
 static ENTRIES: &[Entry<dyn Optimizer>] = &[
     SGD::ENTRY,

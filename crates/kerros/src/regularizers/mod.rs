@@ -31,7 +31,7 @@ pub trait Regularizer: Described {
 
 /// All regularizers.
 pub static REGISTRY: Registry<dyn Regularizer> =
-    Registry { noun: "regularizer", module: "keras.regularizers", entries: ENTRIES };
+    Registry::new("regularizer", "keras.regularizers", ENTRIES);
 
 static ENTRIES: &[Entry<dyn Regularizer>] =
     &[l1::ENTRY, l2::ENTRY, l1_l2::ENTRY, orthogonal::ENTRY];

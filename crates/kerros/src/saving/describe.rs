@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use super::{activation_layers, compile_config, functional};
 use crate::layers::{self, InputLayer, Layer, options::dtype_policy};
 use crate::model::{Argument, LayerEntry, Network, Source};
-use crate::object::{Config, Described};
+use crate::object::{Config, Described, Entry, registered_name};
 use crate::trainer::Compiled;
 
 /// Layers that Keras has ready as soon as they are made: their configs have no `build_config`.
@@ -125,11 +125,14 @@ fn layer(network: &Network, at: usize, entry: &LayerEntry, warnings: &mut Vec<St
             entry.name
         ));
     }
-    let is_known = entry.layer.is_operation() || layers::REGISTRY.find(class).is_ok();
+    let is_own = |known: &Entry<_>| known.class_name == class;
+    let is_known = entry.layer.is_operation() || layers::REGISTRY.entries.iter().any(is_own);
     let module = if is_known { json!(entry.layer.module()) } else { Value::Null };
     let mut layer = serialized(module, class, config);
     let is_functional = entry.layer.is_model() && class == "Functional";
-    if !is_known || entry.layer.is_operation() || is_functional {
+    if !is_known {
+        layer["registered_name"] = json!(registered_name(class));
+    } else if entry.layer.is_operation() || is_functional {
         layer["registered_name"] = json!(class);
     }
     let call = network.calls.iter().find(|call| call.layer == at);

@@ -8,7 +8,10 @@ use serde_json::Value;
 use super::problems::Problems;
 use super::{activation_layers, refusals};
 use crate::object::Family;
-use crate::{activations, constraints, initializers, regularizers, schedules};
+use crate::{
+    activations, constraints, initializers, layers, losses, metrics, optimizers, regularizers,
+    schedules,
+};
 
 /// The class name of a serialized object.
 pub(super) fn class_name(value: &Value) -> Option<&str> {
@@ -38,15 +41,29 @@ pub(super) fn check_is_keras(value: &Value) -> Result<()> {
     let registered = value.get("registered_name").and_then(Value::as_str);
     let class = class_name(value).unwrap_or_default();
     let is_custom = registered.is_some_and(|name| name != class || name.contains('>'));
-    match module.is_none_or(is_keras) && !is_custom {
+    match (module.is_none_or(is_keras) && !is_custom) || is_registered(class) {
         true => Ok(()),
         false => {
             let name = registered.unwrap_or(class);
             let module = module.map_or(String::new(), |module| format!(" of `{module}`"));
             Err(Error::new(ErrorKind::Unsupported, format!("the custom class `{name}`{module}"))
-                .expected("classes of Keras"))
+                .expected("classes of Keras, or of this program")
+                .hint("a program that has such a class names it with `REGISTRY.register`"))
         }
     }
+}
+
+/// Whether the program has a class of its own of this name.
+fn is_registered(class: &str) -> bool {
+    layers::REGISTRY.registered(class).is_some()
+        || activations::REGISTRY.registered(class).is_some()
+        || initializers::REGISTRY.registered(class).is_some()
+        || regularizers::REGISTRY.registered(class).is_some()
+        || constraints::REGISTRY.registered(class).is_some()
+        || schedules::REGISTRY.registered(class).is_some()
+        || losses::REGISTRY.registered(class).is_some()
+        || metrics::REGISTRY.registered(class).is_some()
+        || optimizers::REGISTRY.registered(class).is_some()
 }
 
 /// Reads an object of a family, and all that lies inside it.

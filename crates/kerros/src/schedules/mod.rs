@@ -110,11 +110,8 @@ impl From<Arc<dyn Schedule>> for LearningRate {
 }
 
 /// All schedules.
-pub static REGISTRY: Registry<dyn Schedule> = Registry {
-    noun: "learning rate schedule",
-    module: "keras.optimizers.schedules",
-    entries: ENTRIES,
-};
+pub static REGISTRY: Registry<dyn Schedule> =
+    Registry::new("learning rate schedule", "keras.optimizers.schedules", ENTRIES);
 
 static ENTRIES: &[Entry<dyn Schedule>] = &[
     ExponentialDecay::ENTRY,
