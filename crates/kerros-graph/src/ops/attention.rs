@@ -244,8 +244,10 @@ impl Operation for Attention {
         vec![
             sample([2, 3, 4, 2], false, None),
             sample([2, 3, 4, 2], true, Some(Type::f32([1, 2, 3, 4]))),
-            sample([2, 4, 3, 2], false, Some(Type::f32([2, 2, 1, 1]))),
-            sample([2, 3, 4, 2], false, Some(Type::new(DType::Bool, [2, 1, 1, 4]))),
+            sample([2, 4, 3, 2], false, Some(Type::f32([2, 2, 1, 3]))),
+            // Queries that see all keys or none.
+            sample([2, 4, 3, 2], false, Some(Type::new(DType::Bool, [1, 2, 4, 1]))),
+            sample([2, 3, 7, 2], false, Some(Type::new(DType::Bool, [2, 1, 1, 7]))),
             sample([1, 5, 5, 1], true, Some(Type::new(DType::Bool, [1, 1, 5, 5]))),
             // More queries than a block.
             sample([1, QUERY_BLOCK + 3, QUERY_BLOCK + 2, 1], true, None),

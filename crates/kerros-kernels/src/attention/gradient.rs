@@ -41,7 +41,7 @@ impl AttentionGradient<'_> {
     /// Computes `dq`, `dk` and `dv`.
     ///
     /// # Panics
-    /// When a slice has another length than its sizes say.
+    /// When a slice has another length than its sizes say, or there is no key.
     pub fn run(mut self, isa: Isa, scratch: &mut Scratch) {
         let Sizes { batch, queries, keys, heads, dim, value_dim } = self.sizes;
         assert_eq!(self.q.len(), batch * queries * heads * dim, "queries");

@@ -123,7 +123,7 @@ impl Attention<'_> {
     /// Computes `y`.
     ///
     /// # Panics
-    /// When a slice has another length than its sizes say.
+    /// When a slice has another length than its sizes say, or there is no key.
     pub fn run(self, isa: Isa, scratch: &mut Scratch) {
         let Sizes { batch, queries, keys, heads, dim, value_dim } = self.sizes;
         assert!(self.range.start <= self.range.end && self.range.end <= queries, "range");

@@ -12,15 +12,16 @@ use crate::reduce::row::{Elements, fold_row, load, store};
 
 impl Scoring<'_> {
     /// # Panics
-    /// When a bias or mask is too short for these sizes.
+    /// When there is no key, or a bias or mask is too short for these sizes.
     pub(super) fn check(&self, sizes: Sizes) {
+        assert!(sizes.keys > 0, "at least one key");
+        let lens = [sizes.batch, sizes.heads, sizes.queries, sizes.keys];
         if let ScoreInput::Bias(view) | ScoreInput::Mask(view) = self.input {
-            let last = [sizes.batch, sizes.heads, sizes.queries, sizes.keys]
-                .iter()
-                .zip(view.strides)
-                .map(|(len, stride)| len.saturating_sub(1) * stride)
-                .sum::<usize>();
-            assert!(last < view.numbers.len() && view.strides[3] <= 1, "bias or mask");
+            let last: usize =
+                lens.iter().zip(view.strides).map(|(len, by)| len.saturating_sub(1) * by).sum();
+            // Where there is no score, none of the numbers is read.
+            let fits = lens.contains(&0) || last < view.numbers.len();
+            assert!(fits && view.strides[3] <= 1, "bias or mask");
         }
     }
 }

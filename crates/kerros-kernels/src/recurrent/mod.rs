@@ -140,13 +140,17 @@ impl Kernel for Pass<'_> {
         for sequence in 0..sequences {
             let counts = counts(self.mask, self.sizes, sequence, self.step);
             let product = &self.product[sequence * units..][..units];
+            let kept = self.kept.map(|kept| &kept[sequence * units..][..units]);
             let dstates = &self.dstates[sequence * states + self.step * units..][..units];
             let dh = &mut self.dh[sequence * self.dh_stride..][..units];
             let mut at = 0;
             while at < units {
                 let count = V::WIDTH.min(units - at);
-                let flowing: V =
-                    if counts { load(&product[at..], count) } else { load(&dh[at..], count) };
+                let flowing: V = match kept {
+                    _ if !counts => load(&dh[at..], count),
+                    Some(kept) => load::<V>(&kept[at..], count).add(load(&product[at..], count)),
+                    None => load(&product[at..], count),
+                };
                 store(flowing.add(load(&dstates[at..], count)), &mut dh[at..], count);
                 at += count;
             }
