@@ -7,6 +7,10 @@
 
 use kerros::prelude::*;
 
+/// The share of the moving statistics that stays from step to step: a few hundred steps are too
+/// few for Keras's 0.99.
+const MOMENTUM: f64 = 0.9;
+
 fn main() -> Result<()> {
     let data = datasets::digits()?;
     let mut model = Sequential::new()
@@ -14,7 +18,7 @@ fn main() -> Result<()> {
         .input([64])
         .add(Reshape::new([8, 8, 1]))
         .add(Conv2D::new(16, 3).padding("same").use_bias(false))
-        .add(BatchNormalization::new())
+        .add(BatchNormalization::new().momentum(MOMENTUM))
         .add(ReLU::new().max_value(6.0))
         .seed(1);
     for (filters, stride) in [(32, 1), (64, 2), (64, 1), (128, 2)] {
@@ -37,9 +41,9 @@ fn main() -> Result<()> {
 fn block(model: Sequential, filters: usize, stride: usize) -> Sequential {
     model
         .add(DepthwiseConv2D::new(3).strides(stride).padding("same").use_bias(false))
-        .add(BatchNormalization::new())
+        .add(BatchNormalization::new().momentum(MOMENTUM))
         .add(ReLU::new().max_value(6.0))
         .add(Conv2D::new(filters, 1).use_bias(false))
-        .add(BatchNormalization::new())
+        .add(BatchNormalization::new().momentum(MOMENTUM))
         .add(ReLU::new().max_value(6.0))
 }

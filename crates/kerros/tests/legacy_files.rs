@@ -62,10 +62,6 @@ fn check_all(what: &str, found: &[Tensor], expected: &Value, relative: f64) {
 fn files_load_and_predict_as_they_did() {
     let mut loaded = Vec::new();
     for name in names() {
-        // Their predictions differ from those of the Keras that wrote them: open.
-        if ["recurrent", "theano_convolution"].contains(&name.as_str()) {
-            continue;
-        }
         let side = side(&name);
         for end in ["h5", "keras"] {
             let path = folder().join(format!("{name}.{end}"));

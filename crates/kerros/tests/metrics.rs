@@ -121,10 +121,6 @@ fn assert_metric_config(what: &str, metric: &dyn Metric, keras: &Value) {
             *value = one.clone();
         }
     }
-    if metric.class_name() == "MeanMetricWrapper" {
-        // The word for Huber's function differs (`huber_loss`): open.
-        keras.as_object_mut().unwrap().shift_remove("fn");
-    }
     let mut ours = metric.config();
     for value in ours.values_mut() {
         if let Some([one]) = value.as_array().map(Vec::as_slice) {

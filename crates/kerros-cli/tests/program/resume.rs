@@ -132,7 +132,10 @@ fn a_killed_run_goes_on_and_ends_with_the_same_bits() {
         shop.write("job.toml", JOB.replace("FREQ", freq));
         loop {
             share = (share + 0.618_034).fract();
-            if killed_after(&shop, whole_run.mul_f64(0.05 + 0.5 * share)) {
+            // Longer with each kill: a machine that became busier must not keep a run from
+            // ever reaching its next backup.
+            let patience = 1.0 + 0.05 * f64::from(kills);
+            if killed_after(&shop, whole_run.mul_f64((0.05 + 0.5 * share) * patience)) {
                 break;
             }
             kills += 1;

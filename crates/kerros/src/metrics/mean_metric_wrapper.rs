@@ -19,7 +19,7 @@ use crate::object::{Config, ConfigReader, Described, Entry};
 /// use kerros::losses::Huber;
 /// use kerros::metrics::{MeanMetricWrapper, Metric};
 /// let metric = MeanMetricWrapper::new(Huber::new().delta(0.5)).name("robust");
-/// assert_eq!(metric.name(), "robust");
+/// assert_eq!(Metric::name(&metric), "robust");
 /// ```
 #[derive(Clone, Debug)]
 pub struct MeanMetricWrapper {
@@ -102,14 +102,15 @@ pub(super) use entry;
 /// Keras's name of the function that is this loss: most often the loss's own by default.
 fn function_of(loss: &dyn Loss) -> String {
     let class = loss.class_name();
-    let default = losses::REGISTRY.named(class).map(|loss| loss.name().to_string());
-    match (losses::REGISTRY.find(class), default) {
-        (Ok(entry), Ok(name)) if !entry.names.contains(&name.as_str()) => {
-            entry.names.last().map_or(name, |last| last.to_string())
-        }
-        (_, Ok(name)) => name,
-        (_, Err(_)) => loss.name().into(),
-    }
+    let (Ok(entry), Ok(by_default)) = (losses::REGISTRY.find(class), losses::REGISTRY.named(class))
+    else {
+        return loss.name().into();
+    };
+    // `huber_loss` is the class's name, `huber` the function's.
+    let name = by_default.name();
+    let short = name.strip_suffix("_loss").unwrap_or(name);
+    let known = [short, name].into_iter().find(|name| entry.names.contains(name));
+    known.or(entry.names.last().copied()).unwrap_or(name).into()
 }
 
 /// The name in `"huber"` or `{"class_name": "function", "config": "huber"}`.

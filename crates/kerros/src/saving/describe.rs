@@ -128,7 +128,8 @@ fn layer(network: &Network, at: usize, entry: &LayerEntry, warnings: &mut Vec<St
     let is_known = entry.layer.is_operation() || layers::REGISTRY.find(class).is_ok();
     let module = if is_known { json!(entry.layer.module()) } else { Value::Null };
     let mut layer = serialized(module, class, config);
-    if !is_known || entry.layer.is_operation() || entry.layer.is_model() {
+    let is_functional = entry.layer.is_model() && class == "Functional";
+    if !is_known || entry.layer.is_operation() || is_functional {
         layer["registered_name"] = json!(class);
     }
     let call = network.calls.iter().find(|call| call.layer == at);
@@ -145,6 +146,13 @@ fn layer(network: &Network, at: usize, entry: &LayerEntry, warnings: &mut Vec<St
     let is_bare = BUILT_WHEN_MADE.contains(&class) || entry.layer.is_operation();
     if let Some(shape) = shape.filter(|_| !is_bare && network.is_built()) {
         layer["build_config"] = json!({"input_shape": shape});
+    }
+    if is_functional {
+        // Its shapes are those of its own inputs.
+        layer["build_config"] = json!({"input_shape": null});
+    }
+    if entry.layer.is_model() {
+        layer["compile_config"] = json!({});
     }
     layer
 }

@@ -89,7 +89,10 @@ pub(super) fn network(
     let ends = |key: &str, problems: &mut Problems| -> Option<Vec<KerasTensor>> {
         let mut found = Vec::new();
         for end in ends(config.get(key)) {
-            let tensor = history(end).and_then(|history| tensor_of(history, &names, &pending));
+            let tensor = history(end).and_then(|(name, call, output)| {
+                let first = first_call(&*pending[*names.get(name)?].layer);
+                tensor_of((name, call.checked_sub(first)?, output), &names, &pending)
+            });
             match tensor {
                 Some(tensor) => found.push(tensor),
                 None => {
@@ -129,17 +132,20 @@ fn history(value: &Value) -> Option<(&str, usize, usize)> {
     }
 }
 
-/// The tensor of a history, once it is made. Calls of a model that is used as a layer count
-/// from 1 in Keras: its own making is call 0.
+/// The tensor of a history, once it is made.
 fn tensor_of(
     (name, call, output): (&str, usize, usize),
     names: &HashMap<&str, usize>,
     pending: &[Pending<'_>],
 ) -> Option<KerasTensor> {
     let maker = &pending[*names.get(name)?];
-    let is_model = maker.layer.is_model() && maker.made.len() <= call;
-    let call = if is_model { call.checked_sub(1)? } else { call };
     maker.made.get(call).map(|tensor| tensor.output(output))
+}
+
+/// The number that the first call of a layer has among the ends of a model. Functional models
+/// count their own making as call 0 there, though not where they are an argument.
+fn first_call(layer: &dyn Layer) -> usize {
+    usize::from(layer.is_model() && layer.class_name() == "Functional")
 }
 
 /// The arguments of a call; none while some of its tensors are not made.
@@ -259,23 +265,32 @@ fn write_argument(network: &Network, argument: &Argument<Source>) -> Value {
     }
 }
 
-/// `[layer, call, output]`.
-pub(super) fn write_history(network: &Network, source: Source) -> Value {
+/// `[layer, call, output]`, calls counted from 0.
+fn write_history(network: &Network, source: Source) -> (&str, usize, usize) {
     match source {
-        Source::Input(input) => json!([network.inputs[input].name, 0, 0]),
+        Source::Input(input) => (&network.inputs[input].name, 0, 0),
         Source::Call { call, output } => {
-            let entry = &network.layers[network.calls[call].layer];
-            let same = |other: &&LayerCall| other.layer == network.calls[call].layer;
+            let layer = network.calls[call].layer;
+            let same = |other: &&LayerCall| other.layer == layer;
             let earlier = network.calls[..call].iter().filter(same).count();
-            let first = usize::from(entry.layer.is_model());
-            json!([&*entry.name, first + earlier, output])
+            (&network.layers[layer].name, earlier, output)
         }
     }
 }
 
 /// The inputs or outputs: one triple, or a list of them.
 pub(super) fn write_ends(network: &Network, sources: impl Iterator<Item = Source>) -> Value {
-    let mut ends: Vec<Value> = sources.map(|source| write_history(network, source)).collect();
+    let end = |source: Source| {
+        let (name, call, output) = write_history(network, source);
+        let first = match source {
+            Source::Input(_) => 0,
+            Source::Call { call, .. } => {
+                first_call(&*network.layers[network.calls[call].layer].layer)
+            }
+        };
+        json!([name, first + call, output])
+    };
+    let mut ends: Vec<Value> = sources.map(end).collect();
     match ends.len() {
         1 => ends.remove(0),
         _ => Value::Array(ends),

@@ -113,20 +113,12 @@ fn check(case: &Value, content: &Value) -> kerros::Result<Vec<String>> {
     Ok(problems)
 }
 
-/// Cases that are not passed yet: nodes of `keras.ops` in functional models, and layers that keep
-/// a state from batch to batch.
-const OPEN: [&str; 2] = ["keras.src.ops", "\"stateful\": true"];
-
 /// Checks all cases and configs of a family.
 #[track_caller]
 fn check_family(name: &str) {
     let content = fixture(&format!("{name}.json"));
     let mut problems = Vec::new();
     for case in content["cases"].as_array().unwrap() {
-        let text = case["model"].as_str().unwrap_or_default();
-        if OPEN.iter().any(|part| text.contains(part)) {
-            continue;
-        }
         let found = match check(case, &content) {
             Ok(found) => found,
             Err(error) => vec![error.to_string()],

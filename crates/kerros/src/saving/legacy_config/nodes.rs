@@ -242,6 +242,8 @@ fn arguments(class: &str, input: Value, given: Map<String, Value>, nested: &Nest
                 let state = tensors.split_off(1);
                 args[0] = args[0][0].take();
                 given.insert("initial_state".into(), Value::Array(state));
+                // Keras 2 heeds the mask of sequences beside states, too; Keras 3 does not.
+                given.entry("mask").or_insert(json!(true));
             }
         }
         "MultiHeadAttention" => {
