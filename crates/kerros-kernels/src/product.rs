@@ -167,7 +167,8 @@ mod tests {
 
     #[test]
     fn products_of_packed_matrices_are_chains() {
-        for (m, k, n) in [(1, 3, 1), (2, 5, 40), (3, 0, 9), (5, 17, 33), (13, 64, 70), (2, 2050, 5)] {
+        for (m, k, n) in [(1, 3, 1), (2, 5, 40), (3, 0, 9), (5, 17, 33), (13, 64, 70), (2, 2050, 5)]
+        {
             let (a, b) = (numbers(1, m * k + 1), numbers(2, k * n + 1));
             let bias = numbers(3, n);
             let want: Vec<f32> = (0..m * n)

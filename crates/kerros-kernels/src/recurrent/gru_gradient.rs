@@ -113,7 +113,10 @@ impl GruGradient<'_> {
                 };
                 through.run(isa, product);
                 let (kept, dh, dh_stride) = (Some(&*kept), &mut *dh, units);
-                dispatch(isa, Pass { sizes: block, step, mask, kept, product, dstates, dh, dh_stride });
+                dispatch(
+                    isa,
+                    Pass { sizes: block, step, mask, kept, product, dstates, dh, dh_stride },
+                );
             }
         }
     }

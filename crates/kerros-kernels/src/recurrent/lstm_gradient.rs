@@ -88,7 +88,8 @@ impl LstmGradient<'_> {
                 };
                 through.run(isa, product);
                 let (dh, dh_stride) = (&mut *flowing, 2 * units);
-                let pass = Pass { sizes: block, step, mask, kept: None, product, dstates, dh, dh_stride };
+                let pass =
+                    Pass { sizes: block, step, mask, kept: None, product, dstates, dh, dh_stride };
                 dispatch(isa, pass);
             }
         }

@@ -170,7 +170,10 @@ impl SimpleRnnGradient<'_> {
                 };
                 through.run(isa, product);
                 let (dh, dh_stride) = (&mut *dh, units);
-                dispatch(isa, Pass { sizes: block, step, mask, kept: None, product, dstates, dh, dh_stride });
+                dispatch(
+                    isa,
+                    Pass { sizes: block, step, mask, kept: None, product, dstates, dh, dh_stride },
+                );
             }
         }
     }

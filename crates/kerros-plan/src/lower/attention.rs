@@ -35,8 +35,7 @@ impl Lowering<'_> {
         let backward = matches!(call.node.op, Op::AttentionGradient(_));
         let extra = (input != ScoreInput::None).then(|| inputs.len() - 1);
         let strides = strides(extra.map(|at| &inputs[at]));
-        let kernel =
-            Attention { sizes, scale: scale.get(), causal, input, strides, backward };
+        let kernel = Attention { sizes, scale: scale.get(), causal, input, strides, backward };
         let split = match batch {
             2.. => Split::Rows(batch),
             _ if queries > 1 && !backward => Split::Rows(queries),
