@@ -3,6 +3,7 @@
 //!
 //! Read `executable` (how threads walk a plan), then `work` (one step on one thread).
 
+mod attention;
 mod executable;
 mod groups;
 mod inputs;
@@ -95,6 +96,10 @@ fn has_kernel(node: &NodeData) -> bool {
             | Op::LogSoftmax(_)
             | Op::SoftmaxCrossEntropy(_)
             | Op::GlobalNorm(_)
+            | Op::RowNorm(_)
+            | Op::RowNormGradient(_)
+            | Op::Attention(_)
+            | Op::AttentionGradient(_)
     ) || recurrent::has_kernel(&node.op)
 }
 

@@ -10,6 +10,7 @@ use kerros_graph::eval::evaluate_primitive;
 use kerros_graph::ops::ReduceKind;
 use kerros_kernels::Isa;
 use kerros_kernels::arg_reduce::{ArgKind, arg_reduce};
+use kerros_kernels::attention;
 use kerros_kernels::conv::ConvScratch;
 use kerros_kernels::copy::{self, Strided, join};
 use kerros_kernels::cross_entropy::{Targets, softmax_cross_entropy};
@@ -19,6 +20,7 @@ use kerros_kernels::map::{Input, Map, MapScratch};
 use kerros_kernels::norm::sum_of_squares;
 use kerros_kernels::recurrent;
 use kerros_kernels::reduce::{self, AxisView, reduce};
+use kerros_kernels::row_norm::{RowNorm, row_norm, row_norm_gradient};
 use kerros_kernels::scan::{ScanOptions, cumulative_sum};
 use kerros_kernels::softmax::{log_softmax, softmax};
 use kerros_kernels::sort::{SortOptions, sort};
@@ -34,6 +36,7 @@ pub struct ThreadScratch {
     conv: ConvScratch,
     map: MapScratch,
     recurrent: recurrent::Scratch,
+    attention: attention::Scratch,
 }
 
 /// How much of an operand belongs to some rows of a step.
@@ -262,6 +265,21 @@ impl<'a> Work<'a> {
                     (0..self.step.reads.len()).map(|at| sum_of_squares(self.isa, self.read(at)));
                 let total = squares.reduce(|sum, next| sum + next).unwrap_or(0.0);
                 self.write(0)[0] = total.sqrt();
+            }
+            &Kernel::RowNorm { columns, centred, epsilon, scaled, shifted } => {
+                let norm = RowNorm { len: columns, centred, epsilon };
+                let gamma = scaled.then(|| self.read(1));
+                let beta = shifted.then(|| self.read(1 + usize::from(scaled)));
+                row_norm(self.isa, norm, self.read(0), gamma, beta, self.write(0));
+            }
+            &Kernel::RowNormGradient { columns, centred, epsilon, scaled } => {
+                let norm = RowNorm { len: columns, centred, epsilon };
+                let gamma = scaled.then(|| self.read(2));
+                let (x, dy) = (self.read(0), self.read(1));
+                row_norm_gradient(self.isa, norm, x, dy, gamma, self.write(0));
+            }
+            Kernel::Attention(kernel) => {
+                crate::attention::run(self, kernel, &mut scratch.attention);
             }
             Kernel::Recurrent(kernel) => {
                 crate::recurrent::run(self, kernel, &mut scratch.recurrent);

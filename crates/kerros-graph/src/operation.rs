@@ -99,6 +99,13 @@ pub fn expect_inputs(inputs: &[Type], count: usize) -> Result<()> {
         .expected(format!("{count}")))
 }
 
+/// The error for operands that do not fit each other.
+pub fn misfit(inputs: &[Type], expected: &str) -> Error {
+    let types: Vec<String> = inputs.iter().map(Type::to_string).collect();
+    Error::new(ErrorKind::Shape, format!("operands of types {}", types.join(", ")))
+        .expected(expected)
+}
+
 /// Checks that an input is of floats.
 ///
 /// # Errors

@@ -92,7 +92,9 @@ fn is_curved(op: &Op) -> bool {
         | Op::GlobalNorm(_)
         | Op::Lstm(_)
         | Op::Gru(_)
-        | Op::SimpleRnn(_) => true,
+        | Op::SimpleRnn(_)
+        | Op::Attention(_)
+        | Op::RowNorm(_) => true,
         _ => false,
     }
 }

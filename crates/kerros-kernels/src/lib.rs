@@ -5,6 +5,7 @@
 //! handed, so that a caller may split the work over threads as it likes.
 
 pub mod arg_reduce;
+pub mod attention;
 pub mod conv;
 pub mod copy;
 pub mod cross_entropy;
@@ -15,8 +16,10 @@ pub mod lanes;
 pub mod map;
 pub mod norm;
 pub mod pool;
+mod product;
 pub mod recurrent;
 pub mod reduce;
+pub mod row_norm;
 pub mod scan;
 pub mod softmax;
 pub mod sort;

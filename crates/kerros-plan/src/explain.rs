@@ -92,6 +92,13 @@ pub fn kernel_text(kernel: &Kernel) -> String {
             let spread = if *spread { ", to one number" } else { "" };
             format!("scatter_add{int}{{{outer}, {len}, {inner}{spread}}}")
         }
+        Kernel::RowNorm { columns, centred, .. } => {
+            format!("{}_norm{{{columns}}}", if *centred { "layer" } else { "rms" })
+        }
+        Kernel::RowNormGradient { columns, centred, .. } => {
+            format!("{}_norm_gradient{{{columns}}}", if *centred { "layer" } else { "rms" })
+        }
+        Kernel::Attention(kernel) => kernel.to_string(),
         Kernel::Conv { sizes, bias, relu } => {
             let bias = if *bias { " + bias" } else { "" };
             let relu = if *relu { ", relu" } else { "" };

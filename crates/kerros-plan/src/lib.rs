@@ -4,6 +4,7 @@
 //! [`schedule`] into regions between barriers, [`place`] in the arena, [`check`].
 #![forbid(unsafe_code)]
 
+pub mod attention;
 pub mod check;
 pub mod compile;
 pub mod device;

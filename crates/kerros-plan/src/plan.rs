@@ -13,6 +13,7 @@ use kerros_core::{Origin, Tensor};
 use kerros_graph::ops::{MatMul, ReduceKind};
 use kerros_graph::{Op, StateId, Type};
 
+use crate::attention::Attention;
 use crate::recurrent::Recurrent;
 
 /// The place of a buffer in [`Plan::buffers`].
@@ -212,6 +213,33 @@ pub enum Kernel {
         /// Whether what they are added to is one number, spread.
         spread: bool,
     },
+    /// Each row brought to one size: reads the rows and, where there are, a scale and a shift.
+    RowNorm {
+        /// How long the rows are.
+        columns: usize,
+        /// Whether the mean is taken away first.
+        centred: bool,
+        /// Added to the mean of squares.
+        epsilon: f32,
+        /// Whether there is a scale.
+        scaled: bool,
+        /// Whether there is a shift.
+        shifted: bool,
+    },
+    /// The derivative of [`Kernel::RowNorm`] with respect to the rows: reads the rows, what
+    /// flows back, and maybe a scale.
+    RowNormGradient {
+        /// How long the rows are.
+        columns: usize,
+        /// Whether the mean was taken away.
+        centred: bool,
+        /// Added to the mean of squares.
+        epsilon: f32,
+        /// Whether there is a scale.
+        scaled: bool,
+    },
+    /// Attention, or its derivative.
+    Attention(Attention),
     /// `act(conv(x, kernel) + bias)`: reads x, the kernel and maybe a bias.
     Conv {
         /// The sizes.

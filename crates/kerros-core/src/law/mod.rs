@@ -14,12 +14,14 @@
 //! - **Scattering** (entries added where indices say, as the derivative of an embedding needs):
 //!   each element starts as it is in the base and takes its updates one rounding at a time, in
 //!   the order of the indices.
+//! - **Attention**: [`attention`].
 //! - **Elementary functions**: [`functions`], written once over [`Lanes`].
 //! - **Elementwise operators**: [`crate::program`], each one rounding (or one function).
 //! - **Denormals** are kept; no flush-to-zero mode is ever set. What decays for ever (the moments
 //!   of optimizers) is flushed where the formula says so, by
 //!   [`Unary::Flush`](crate::program::Unary::Flush): below [`FLUSH_BELOW`] it is 0.
 
+pub mod attention;
 pub mod functions;
 pub mod lanes;
 pub mod reduce;

@@ -2,14 +2,12 @@ use kerros_core::{DType, Result};
 
 use super::CellActivation;
 use super::gru_gradient::{GruGradient, GruGradientResult};
-use super::recurrence::{
-    Mask, RecurrentSizes, at_step, misfit, part, rows_of_sequence, sequence_of,
-};
+use super::recurrence::{Mask, RecurrentSizes, at_step, part, rows_of_sequence, sequence_of};
 use crate::attributes::{attributes, named_attribute};
 use crate::grad::through_decomposition;
 use crate::graph::Type;
 use crate::node::Node;
-use crate::operation::{Backward, Cotangents, Operation, Sample, Tier};
+use crate::operation::{Backward, Cotangents, Operation, Sample, Tier, misfit};
 
 /// Which result of a [`Gru`]: an operation has one, so each is a node of its own on the same
 /// inputs, and a device computes both in one go.

@@ -1,12 +1,12 @@
 use kerros_core::{DType, Result};
 
 use super::CellActivation;
-use super::recurrence::{Mask, RecurrentSizes, at_step, misfit, part, sequence_of};
+use super::recurrence::{Mask, RecurrentSizes, at_step, part, sequence_of};
 use crate::attributes::{attributes, named_attribute};
 use crate::grad::through_decomposition;
 use crate::graph::Type;
 use crate::node::Node;
-use crate::operation::{Backward, Cotangents, Operation, Sample, Tier};
+use crate::operation::{Backward, Cotangents, Operation, Sample, Tier, misfit};
 
 /// Which result of an [`LstmGradient`]; a device computes both in one go.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

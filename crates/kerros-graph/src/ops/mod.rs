@@ -202,8 +202,19 @@ operations! {
     simple_rnn::SimpleRnn,
     /// Its derivative.
     simple_rnn_gradient::SimpleRnnGradient,
+    /// Scaled dot-product attention.
+    attention::Attention,
+    /// Its derivative.
+    attention_gradient::AttentionGradient,
+    // Normalization
+    /// Rows brought to one size.
+    row_norm::RowNorm,
+    /// Its derivative.
+    row_norm_gradient::RowNormGradient,
 }
 
+pub use attention::{AttentionSizes, ScoreBias, ScoreInput};
+pub use attention_gradient::AttentionOperand;
 pub use cell_activation::CellActivation;
 pub use gather::Outside;
 pub use gru::{GruResult, RecurrentOutputs, Reset};
@@ -218,6 +229,8 @@ pub use window::{ConvSpec, PoolSpec, same_padding};
 
 mod arg_reduce;
 mod argsort;
+mod attention;
+mod attention_gradient;
 mod binary;
 mod broadcast;
 mod cast;
@@ -251,6 +264,8 @@ mod reduce;
 mod replace_gradient;
 mod reshape;
 mod reverse;
+mod row_norm;
+mod row_norm_gradient;
 mod scatter_add;
 mod select;
 mod sigmoid_cross_entropy;

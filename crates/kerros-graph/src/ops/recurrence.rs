@@ -1,6 +1,6 @@
 //! What the recurrent operations share: sizes, steps of a sequence, masks.
 
-use kerros_core::{DType, Error, ErrorKind};
+use kerros_core::DType;
 
 use crate::graph::Type;
 use crate::node::Node;
@@ -40,13 +40,6 @@ impl RecurrentSizes {
     pub(super) fn mask(self) -> Type {
         Type::new(DType::Bool, [self.batch, self.time])
     }
-}
-
-/// The error for operands that do not fit each other.
-pub(super) fn misfit(inputs: &[Type], expected: &str) -> Error {
-    let types: Vec<String> = inputs.iter().map(Type::to_string).collect();
-    Error::new(ErrorKind::Shape, format!("operands of types {}", types.join(", ")))
-        .expected(expected)
 }
 
 /// One step of a sequence: `[batch, time, width] -> [batch, width]`.

@@ -2,12 +2,12 @@ use kerros_core::{DType, Result};
 
 use super::CellActivation;
 use super::gru::RecurrentOutputs;
-use super::recurrence::{Mask, RecurrentSizes, at_step, misfit, rows_of_sequence, sequence_of};
+use super::recurrence::{Mask, RecurrentSizes, at_step, rows_of_sequence, sequence_of};
 use super::simple_rnn_gradient::{SimpleRnnGradient, SimpleRnnGradientResult};
 use crate::attributes::attributes;
 use crate::graph::Type;
 use crate::node::Node;
-use crate::operation::{Backward, Cotangents, Operation, Sample, Tier};
+use crate::operation::{Backward, Cotangents, Operation, Sample, Tier, misfit};
 
 /// `h_t = act(x_t + h_{t-1} · R)` over whole sequences: `h_0, h_1, .., h_time`.
 ///

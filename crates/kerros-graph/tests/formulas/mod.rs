@@ -1,6 +1,8 @@
 //! Every operation once more, written straight from its definition on small grids of `f64`,
 //! with no code in common with the evaluator.
 
+mod attention;
+mod norm;
 mod recurrent;
 mod windows;
 
@@ -54,7 +56,7 @@ impl Grid {
     }
 
     /// Each row along the last axis, replaced.
-    fn rows(&self, function: impl Fn(&[f64]) -> Vec<f64>) -> Grid {
+    fn rows(&self, function: impl FnMut(&[f64]) -> Vec<f64>) -> Grid {
         let len = *self.shape.last().expect("rows need an axis");
         let values = self.values.chunks(len).flat_map(function).collect();
         Grid { shape: self.shape.clone(), values }
@@ -293,6 +295,10 @@ pub fn formula(op: &Op, x: &[Grid], shape: &[usize]) -> Option<Grid> {
         Op::Gru(gru) => recurrent::gru(gru, x, shape),
         Op::GruGradient(gru) => recurrent::gru_gradient(gru, x, shape),
         Op::SimpleRnn(rnn) => recurrent::simple_rnn(rnn, x, shape),
+        Op::Attention(attention) => attention::attention(attention, x, shape),
+        Op::AttentionGradient(attention) => attention::gradient(attention, x, shape),
+        Op::RowNorm(norm) => norm::row_norm(norm, x),
+        Op::RowNormGradient(norm) => norm::gradient(norm, x),
         Op::SimpleRnnGradient(rnn) => recurrent::simple_rnn_gradient(rnn, x, shape),
     })
 }

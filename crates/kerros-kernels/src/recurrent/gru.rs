@@ -3,10 +3,11 @@
 use kerros_core::law::Lanes;
 use kerros_core::law::functions::{sigmoid, tanh};
 
-use super::product::{Kernel, Product};
-use super::{Scratch, Sizes, begin, counts, part, part_mut, take};
+use super::{Scratch, Sizes, begin, counts, part, part_mut};
 use crate::Isa;
+use crate::gemm::Matrix;
 use crate::lanes::{self, dispatch};
+use crate::product::{Panels, Product};
 use crate::reduce::row::{load, store};
 
 /// Some sequences through a gated recurrent unit.
@@ -57,28 +58,32 @@ impl Gru<'_> {
         if sequences * units == 0 {
             return;
         }
-        let Scratch { gemm, kernel, sums, carried, inner } = scratch;
-        let kernel = Kernel::of(self.kernel, 3 * units, kernel);
+        let Scratch { kernel, second_kernel, sums, carried, inner } = scratch;
         // What the candidate's product is of, and the product, when the gate comes before it.
         let (inner_len, parts) = if self.reset_after { (0, 3) } else { (1, 2) };
+        let (layout, m) = (Matrix::row_major(3 * units), self.sizes.together());
+        let gates = Panels::pack(isa, self.kernel, layout, [units, parts * units], m, kernel);
+        let rest = &self.kernel[2 * units..];
+        let rest = Panels::pack(isa, rest, layout, [units, inner_len * units], m, second_kernel);
         for (first, block) in self.sizes.blocks() {
             let states = part_mut(self.states, first, block, (time + 1) * units);
             begin(states, (time + 1) * units, part(self.initial_h, first, block, units), units);
-            let sums = take(sums, block.sequences * parts * units);
-            let reset = take(inner, inner_len * block.sequences * units);
-            let candidate = take(carried, inner_len * block.sequences * units);
+            let sums = sums.take(block.sequences * parts * units);
+            let reset = inner.take(inner_len * block.sequences * units);
+            let candidate = carried.take(inner_len * block.sequences * units);
             for step in 0..time {
                 let product = Product {
                     m: block.sequences,
                     n: parts * units,
                     k: units,
                     a: &states[step * units..],
-                    a_row_stride: (time + 1) * units,
-                    kernel,
+                    a_layout: Matrix::row_major((time + 1) * units),
+                    b: gates,
                     bias: self.bias,
                     accumulate: false,
+                    c_row_stride: parts * units,
                 };
-                product.run(isa, sums, gemm);
+                product.run(isa, sums);
                 if !self.reset_after {
                     let gate = Reset {
                         sizes: block,
@@ -94,15 +99,16 @@ impl Gru<'_> {
                         n: units,
                         k: units,
                         a: reset,
-                        a_row_stride: units,
-                        kernel: kernel.from(0, 2 * units),
+                        a_layout: Matrix::row_major(units),
+                        b: rest,
                         bias: None,
                         accumulate: false,
+                        c_row_stride: units,
                     };
-                    product.run(isa, candidate, gemm);
+                    product.run(isa, candidate);
                 }
                 let trace = self.trace.as_deref_mut();
-                let gates = Gates {
+                let step_gates = Gates {
                     sizes: block,
                     step,
                     x: part(self.x, first, block, time * 3 * units),
@@ -112,7 +118,7 @@ impl Gru<'_> {
                     states,
                     trace: trace.map(|trace| part_mut(trace, first, block, time * 4 * units)),
                 };
-                dispatch(isa, gates);
+                dispatch(isa, step_gates);
             }
         }
     }

@@ -2,10 +2,11 @@
 
 use kerros_core::law::Lanes;
 
-use super::product::{Kernel, Product};
-use super::{Pass, Scratch, Sizes, begin, counts, part, part_mut, sigmoid_back, take, tanh_back};
+use super::{Pass, Scratch, Sizes, begin, counts, part, part_mut, sigmoid_back, tanh_back};
 use crate::Isa;
+use crate::gemm::Matrix;
 use crate::lanes::{self, dispatch};
+use crate::product::{Panels, Product};
 use crate::reduce::row::{load, store};
 
 /// Some sequences back through a gated recurrent unit.
@@ -58,8 +59,9 @@ impl GruGradient<'_> {
         if sequences * units == 0 {
             return;
         }
-        let Scratch { gemm, kernel, sums, inner, .. } = scratch;
-        let kernel = Kernel::transposed(self.kernel, 3 * units, kernel);
+        let Scratch { kernel, sums, carried, inner, .. } = scratch;
+        let (layout, m) = (Matrix::row_major(3 * units).transposed(), self.sizes.together());
+        let kernel = Panels::pack(isa, self.kernel, layout, [3 * units, units], m, kernel);
         for (first, block) in self.sizes.blocks() {
             let states = part(self.states, first, block, (time + 1) * units);
             let dstates = part(self.dstates, first, block, (time + 1) * units);
@@ -70,13 +72,14 @@ impl GruGradient<'_> {
             let mut dproduct = dproduct.map(|dp| part_mut(dp, first, block, time * 3 * units));
             let dh = part_mut(self.dinitial, first, block, units);
             begin(dh, units, &dstates[time * units..], (time + 1) * units);
-            let product = take(sums, block.sequences * units);
-            let ds = take(inner, block.sequences * units);
+            let product = sums.take(block.sequences * units);
+            let kept = carried.take(block.sequences * units);
+            let ds = inner.take(block.sequences * units);
             for step in (0..time).rev() {
                 let own = Own { sizes: block, step, trace, states, mask };
                 let (rows, k) = match &mut dproduct {
                     Some(dproduct) => {
-                        dispatch(isa, After { own, dh, dx, dproduct, product });
+                        dispatch(isa, After { own, dh, dx, dproduct, kept });
                         (&**dproduct, 3 * units)
                     }
                     None => {
@@ -86,13 +89,14 @@ impl GruGradient<'_> {
                             n: units,
                             k: units,
                             a: &dx[(step * 3 + 2) * units..],
-                            a_row_stride: time * 3 * units,
-                            kernel: kernel.from(2 * units, 0),
+                            a_layout: Matrix::row_major(time * 3 * units),
+                            b: kernel.from_row(2 * units),
                             bias: None,
                             accumulate: false,
+                            c_row_stride: units,
                         };
-                        candidate.run(isa, ds, gemm);
-                        dispatch(isa, Before { own, dh, ds, dx, product });
+                        candidate.run(isa, ds);
+                        dispatch(isa, Before { own, dh, ds, dx, kept });
                         (&*dx, 2 * units)
                     }
                 };
@@ -101,14 +105,18 @@ impl GruGradient<'_> {
                     n: units,
                     k,
                     a: &rows[step * 3 * units..],
-                    a_row_stride: time * 3 * units,
-                    kernel,
+                    a_layout: Matrix::row_major(time * 3 * units),
+                    b: kernel,
                     bias: None,
-                    accumulate: true,
+                    accumulate: false,
+                    c_row_stride: units,
                 };
-                through.run(isa, product, gemm);
-                let (dh, dh_stride) = (&mut *dh, units);
-                dispatch(isa, Pass { sizes: block, step, mask, product, dstates, dh, dh_stride });
+                through.run(isa, product);
+                let (kept, dh, dh_stride) = (Some(&*kept), &mut *dh, units);
+                dispatch(
+                    isa,
+                    Pass { sizes: block, step, mask, kept, product, dstates, dh, dh_stride },
+                );
             }
         }
     }
@@ -142,13 +150,13 @@ impl<'a> Own<'a> {
     }
 }
 
-/// The reset gate after the product: `dx`, `dp`, and `dh z` for the product to be added to.
+/// The reset gate after the product: `dx`, `dp`, and `dh z`, which flows past the product.
 struct After<'a> {
     own: Own<'a>,
     dh: &'a [f32],
     dx: &'a mut [f32],
     dproduct: &'a mut [f32],
-    product: &'a mut [f32],
+    kept: &'a mut [f32],
 }
 
 impl lanes::Kernel for After<'_> {
@@ -165,11 +173,10 @@ impl lanes::Kernel for After<'_> {
             if !counts {
                 dx.fill(0.0);
                 dp.fill(0.0);
-                self.product[sequence * units..][..units].fill(0.0);
                 continue;
             }
             let dh = &self.dh[sequence * units..][..units];
-            let kept = &mut self.product[sequence * units..][..units];
+            let kept = &mut self.kept[sequence * units..][..units];
             let mut at = 0;
             while at < units {
                 let count = V::WIDTH.min(units - at);
@@ -228,14 +235,14 @@ impl lanes::Kernel for Candidate<'_> {
     }
 }
 
-/// The reset gate before the product: the gates' part of `dx`, and `dh z + ds r` for the
-/// product to be added to.
+/// The reset gate before the product: the gates' part of `dx`, and `dh z + ds r`, which flows
+/// past the product.
 struct Before<'a> {
     own: Own<'a>,
     dh: &'a [f32],
     ds: &'a [f32],
     dx: &'a mut [f32],
-    product: &'a mut [f32],
+    kept: &'a mut [f32],
 }
 
 impl lanes::Kernel for Before<'_> {
@@ -247,10 +254,9 @@ impl lanes::Kernel for Before<'_> {
         for sequence in 0..sequences {
             let (trace, h, counts) = self.own.of(sequence);
             let dx = &mut self.own.row(self.dx, sequence)[..2 * units];
-            let kept = &mut self.product[sequence * units..][..units];
+            let kept = &mut self.kept[sequence * units..][..units];
             if !counts {
                 dx.fill(0.0);
-                kept.fill(0.0);
                 continue;
             }
             let dh = &self.dh[sequence * units..][..units];

@@ -3,10 +3,11 @@
 use kerros_core::law::Lanes;
 use kerros_core::law::functions::{sigmoid, tanh};
 
-use super::product::{Kernel, Product};
-use super::{Scratch, Sizes, begin, counts, part, part_mut, take};
+use super::{Scratch, Sizes, begin, counts, part, part_mut};
 use crate::Isa;
+use crate::gemm::Matrix;
 use crate::lanes::{self, dispatch};
+use crate::product::{Panels, Product};
 use crate::reduce::row::{load, store};
 
 /// Some sequences through a long short-term memory.
@@ -52,26 +53,28 @@ impl Lstm<'_> {
         if sequences * units == 0 {
             return;
         }
-        let Scratch { gemm, kernel, sums, carried, .. } = scratch;
-        let kernel = Kernel::of(self.kernel, 4 * units, kernel);
+        let Scratch { kernel, sums, carried, .. } = scratch;
+        let (layout, m) = (Matrix::row_major(4 * units), self.sizes.together());
+        let kernel = Panels::pack(isa, self.kernel, layout, [units, 4 * units], m, kernel);
         for (first, block) in self.sizes.blocks() {
             let states = part_mut(self.states, first, block, (time + 2) * units);
             begin(states, (time + 2) * units, part(self.initial_h, first, block, units), units);
-            let c = take(carried, block.sequences * units);
+            let c = carried.take(block.sequences * units);
             c.copy_from_slice(part(self.initial_c, first, block, units));
-            let sums = take(sums, block.sequences * 4 * units);
+            let sums = sums.take(block.sequences * 4 * units);
             for step in 0..time {
                 let product = Product {
                     m: block.sequences,
                     n: 4 * units,
                     k: units,
                     a: &states[step * units..],
-                    a_row_stride: (time + 2) * units,
-                    kernel,
+                    a_layout: Matrix::row_major((time + 2) * units),
+                    b: kernel,
                     bias: None,
                     accumulate: false,
+                    c_row_stride: 4 * units,
                 };
-                product.run(isa, sums, gemm);
+                product.run(isa, sums);
                 let trace = self.trace.as_deref_mut();
                 let gates = Gates {
                     sizes: block,

@@ -3,10 +3,11 @@
 use kerros_core::law::Lanes;
 use kerros_core::law::functions::tanh;
 
-use super::product::{Kernel, Product};
-use super::{Pass, Scratch, Sizes, begin, counts, part, part_mut, sigmoid_back, take, tanh_back};
+use super::{Pass, Scratch, Sizes, begin, counts, part, part_mut, sigmoid_back, tanh_back};
 use crate::Isa;
+use crate::gemm::Matrix;
 use crate::lanes::{self, dispatch};
+use crate::product::{Panels, Product};
 use crate::reduce::row::{load, store};
 
 /// Some sequences back through a long short-term memory.
@@ -52,8 +53,9 @@ impl LstmGradient<'_> {
         if sequences * units == 0 {
             return;
         }
-        let Scratch { gemm, kernel, sums, .. } = scratch;
-        let kernel = Kernel::transposed(self.kernel, 4 * units, kernel);
+        let Scratch { kernel, sums, .. } = scratch;
+        let (layout, m) = (Matrix::row_major(4 * units).transposed(), self.sizes.together());
+        let kernel = Panels::pack(isa, self.kernel, layout, [4 * units, units], m, kernel);
         for (first, block) in self.sizes.blocks() {
             let dstates = part(self.dstates, first, block, (time + 2) * units);
             let mask = self.mask.map(|mask| part(mask, first, block, time));
@@ -61,7 +63,7 @@ impl LstmGradient<'_> {
             // `dh` and `dc` of each sequence, from the last step to before the first.
             let flowing = part_mut(self.dinitial, first, block, 2 * units);
             begin(flowing, 2 * units, &dstates[time * units..], (time + 2) * units);
-            let product = take(sums, block.sequences * units);
+            let product = sums.take(block.sequences * units);
             for step in (0..time).rev() {
                 let gates = Gates {
                     sizes: block,
@@ -78,14 +80,16 @@ impl LstmGradient<'_> {
                     n: units,
                     k: 4 * units,
                     a: &dx[step * 4 * units..],
-                    a_row_stride: time * 4 * units,
-                    kernel,
+                    a_layout: Matrix::row_major(time * 4 * units),
+                    b: kernel,
                     bias: None,
                     accumulate: false,
+                    c_row_stride: units,
                 };
-                through.run(isa, product, gemm);
+                through.run(isa, product);
                 let (dh, dh_stride) = (&mut *flowing, 2 * units);
-                let pass = Pass { sizes: block, step, mask, product, dstates, dh, dh_stride };
+                let pass =
+                    Pass { sizes: block, step, mask, kept: None, product, dstates, dh, dh_stride };
                 dispatch(isa, pass);
             }
         }

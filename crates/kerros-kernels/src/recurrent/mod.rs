@@ -1,7 +1,7 @@
 //! Recurrent layers over whole sequences, and their derivatives.
 //!
 //! The inputs are projected already, by one large matrix product over all steps; what is
-//! left for each step is the product of the state with the recurrent kernel ([`product`]) and
+//! left for each step is the product of the state with the recurrent kernel and
 //! the gates. A caller shares out the sequences: each thread takes its own through all steps
 //! and never waits. A block of [`SEQUENCES`] sequences goes through time together, so that
 //! their states and the kernel stay in the cache.
@@ -13,7 +13,6 @@ mod gru;
 mod gru_gradient;
 mod lstm;
 mod lstm_gradient;
-mod product;
 mod simple_rnn;
 #[cfg(test)]
 mod tests;
@@ -26,7 +25,7 @@ pub use simple_rnn::{SimpleRnn, SimpleRnnGradient};
 
 use kerros_core::law::Lanes;
 
-use crate::gemm;
+use crate::gemm::scratch::AlignedBuffer;
 use crate::lanes::Kernel;
 use crate::reduce::row::{load, store};
 
@@ -45,6 +44,11 @@ pub struct Sizes {
 }
 
 impl Sizes {
+    /// How many sequences go through time together at most.
+    fn together(self) -> usize {
+        SEQUENCES.min(self.sequences)
+    }
+
     /// Blocks of sequences: the first of each, and the sizes with that many.
     fn blocks(self) -> impl Iterator<Item = (usize, Sizes)> {
         (0..self.sequences).step_by(SEQUENCES).map(move |first| {
@@ -57,23 +61,16 @@ impl Sizes {
 /// Memory that a thread lends to its recurrent layers, grown as needed and used again.
 #[derive(Debug, Default)]
 pub struct Scratch {
-    gemm: gemm::Scratch,
     /// The recurrent kernel in the order in which the products read it.
-    kernel: Vec<f32>,
+    kernel: AlignedBuffer,
+    /// The part of the kernel for a second product of each step.
+    second_kernel: AlignedBuffer,
     /// Results of the products of one step.
-    sums: Vec<f32>,
-    /// What is carried from step to step.
-    carried: Vec<f32>,
+    sums: AlignedBuffer,
+    /// What is carried from step to step, or the result of a second product.
+    carried: AlignedBuffer,
     /// What a second product of a step is of.
-    inner: Vec<f32>,
-}
-
-/// At least `len` numbers of any value.
-fn take(numbers: &mut Vec<f32>, len: usize) -> &mut [f32] {
-    if numbers.len() < len {
-        numbers.resize(len, 0.0);
-    }
-    &mut numbers[..len]
+    inner: AlignedBuffer,
 }
 
 /// Copies the first numbers of each sequence: `[.., units]` with `from_stride` numbers for each
@@ -116,11 +113,14 @@ fn tanh_back<V: Lanes>(y: V, dy: V) -> V {
     dy.mul(V::splat(1.0).sub(y.mul(y)))
 }
 
-/// `dh = (product where the step counts, else dh) + dstates`, for all sequences of a block.
+/// `dh = (kept + product where the step counts, else dh) + dstates`, for all sequences of a
+/// block.
 struct Pass<'a> {
     sizes: Sizes,
     step: usize,
     mask: Option<&'a [f32]>,
+    /// `[sequences, units]`: what flows past the product, if anything.
+    kept: Option<&'a [f32]>,
     /// `[sequences, units]`.
     product: &'a [f32],
     /// `[sequences, steps, units]`.
@@ -140,13 +140,17 @@ impl Kernel for Pass<'_> {
         for sequence in 0..sequences {
             let counts = counts(self.mask, self.sizes, sequence, self.step);
             let product = &self.product[sequence * units..][..units];
+            let kept = self.kept.map(|kept| &kept[sequence * units..][..units]);
             let dstates = &self.dstates[sequence * states + self.step * units..][..units];
             let dh = &mut self.dh[sequence * self.dh_stride..][..units];
             let mut at = 0;
             while at < units {
                 let count = V::WIDTH.min(units - at);
-                let flowing: V =
-                    if counts { load(&product[at..], count) } else { load(&dh[at..], count) };
+                let flowing: V = match kept {
+                    _ if !counts => load(&dh[at..], count),
+                    Some(kept) => load::<V>(&kept[at..], count).add(load(&product[at..], count)),
+                    None => load(&product[at..], count),
+                };
                 store(flowing.add(load(&dstates[at..], count)), &mut dh[at..], count);
                 at += count;
             }

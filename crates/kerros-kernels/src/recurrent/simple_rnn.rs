@@ -3,10 +3,11 @@
 use kerros_core::law::Lanes;
 use kerros_core::law::functions::tanh;
 
-use super::product::{Kernel, Product};
-use super::{Pass, Scratch, Sizes, begin, counts, part, part_mut, take, tanh_back};
+use super::{Pass, Scratch, Sizes, begin, counts, part, part_mut, tanh_back};
 use crate::Isa;
+use crate::gemm::Matrix;
 use crate::lanes::{self, dispatch};
+use crate::product::{Panels, Product};
 use crate::reduce::row::{load, store};
 
 /// Some sequences through `h_t = tanh(x_t + h_{t-1} · kernel)`; where a step does not count,
@@ -42,24 +43,26 @@ impl SimpleRnn<'_> {
         if sequences * units == 0 {
             return;
         }
-        let Scratch { gemm, kernel, sums, .. } = scratch;
-        let kernel = Kernel::of(self.kernel, units, kernel);
+        let Scratch { kernel, sums, .. } = scratch;
+        let (layout, m) = (Matrix::row_major(units), self.sizes.together());
+        let kernel = Panels::pack(isa, self.kernel, layout, [units, units], m, kernel);
         for (first, block) in self.sizes.blocks() {
             let states = part_mut(self.states, first, block, (time + 1) * units);
             begin(states, (time + 1) * units, part(self.initial_h, first, block, units), units);
-            let sums = take(sums, block.sequences * units);
+            let sums = sums.take(block.sequences * units);
             for step in 0..time {
                 let product = Product {
                     m: block.sequences,
                     n: units,
                     k: units,
                     a: &states[step * units..],
-                    a_row_stride: (time + 1) * units,
-                    kernel,
+                    a_layout: Matrix::row_major((time + 1) * units),
+                    b: kernel,
                     bias: None,
                     accumulate: false,
+                    c_row_stride: units,
                 };
-                product.run(isa, sums, gemm);
+                product.run(isa, sums);
                 let x = part(self.x, first, block, time * units);
                 let mask = self.mask.map(|mask| part(mask, first, block, time));
                 dispatch(isa, Squash { sizes: block, step, x, sums, mask, states });
@@ -141,8 +144,9 @@ impl SimpleRnnGradient<'_> {
         if sequences * units == 0 {
             return;
         }
-        let Scratch { gemm, kernel, sums, .. } = scratch;
-        let kernel = Kernel::transposed(self.kernel, units, kernel);
+        let Scratch { kernel, sums, .. } = scratch;
+        let (layout, m) = (Matrix::row_major(units).transposed(), self.sizes.together());
+        let kernel = Panels::pack(isa, self.kernel, layout, [units, units], m, kernel);
         for (first, block) in self.sizes.blocks() {
             let states = part(self.states, first, block, (time + 1) * units);
             let dstates = part(self.dstates, first, block, (time + 1) * units);
@@ -150,7 +154,7 @@ impl SimpleRnnGradient<'_> {
             let dx = part_mut(self.dx, first, block, time * units);
             let dh = part_mut(self.dinitial, first, block, units);
             begin(dh, units, &dstates[time * units..], (time + 1) * units);
-            let product = take(sums, block.sequences * units);
+            let product = sums.take(block.sequences * units);
             for step in (0..time).rev() {
                 dispatch(isa, Back { sizes: block, step, states, mask, dh, dx });
                 let through = Product {
@@ -158,14 +162,18 @@ impl SimpleRnnGradient<'_> {
                     n: units,
                     k: units,
                     a: &dx[step * units..],
-                    a_row_stride: time * units,
-                    kernel,
+                    a_layout: Matrix::row_major(time * units),
+                    b: kernel,
                     bias: None,
                     accumulate: false,
+                    c_row_stride: units,
                 };
-                through.run(isa, product, gemm);
+                through.run(isa, product);
                 let (dh, dh_stride) = (&mut *dh, units);
-                dispatch(isa, Pass { sizes: block, step, mask, product, dstates, dh, dh_stride });
+                dispatch(
+                    isa,
+                    Pass { sizes: block, step, mask, kept: None, product, dstates, dh, dh_stride },
+                );
             }
         }
     }

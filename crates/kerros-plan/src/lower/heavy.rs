@@ -101,6 +101,9 @@ impl Lowering<'_> {
             Op::SoftmaxCrossEntropy(_) => rows::softmax_cross_entropy(&call),
             Op::GlobalNorm(_) => rows::global_norm(&call),
             Op::ArgReduce(op) => reductions::arg_reduce(op, &call),
+            Op::RowNorm(op) => rows::row_norm(op, &call),
+            Op::RowNormGradient(op) => rows::row_norm_gradient(op, &call),
+            Op::Attention(_) | Op::AttentionGradient(_) => return self.attention(&call),
             Op::Lstm(_)
             | Op::LstmGradient(_)
             | Op::Gru(_)

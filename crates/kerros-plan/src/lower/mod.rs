@@ -1,5 +1,6 @@
 //! From a simplified graph to steps: each unit becomes a kernel over buffers.
 
+mod attention;
 mod buffers;
 mod contractions;
 mod heavy;
@@ -9,6 +10,7 @@ mod programs;
 mod recurrent;
 mod reductions;
 mod rows;
+mod siblings;
 mod step_order;
 mod updates;
 mod windows;

@@ -4,7 +4,7 @@ use kerros_graph::ops::{
     GruGradientResult, GruResult, LstmGradientResult, LstmResult, RecurrentSizes,
     SimpleRnnGradientResult,
 };
-use kerros_graph::{NodeId, Op, Type, ops};
+use kerros_graph::{Op, Type, ops};
 
 use super::Lowering;
 use super::heavy::Call;
@@ -101,13 +101,10 @@ impl Lowering<'_> {
             Recipe::new(&call.node.op, &inputs).expect("a recurrent operation of fitting types");
         let mut writes = Vec::with_capacity(results.len());
         for result in results {
-            let sibling = self.sibling(call, &result.op);
-            if sibling.is_none() && result.optional {
+            if result.optional && self.sibling(call, &result.op).is_none() {
                 continue;
             }
-            let ty = result.op.infer(&inputs).expect("its sibling was inferred from the same");
-            let buffer = self.new_buffer(ty);
-            sibling.map(|sibling| self.buffers.insert(sibling, buffer));
+            let buffer = self.result(call, &result.op, &inputs);
             writes.push(Operand { buffer, access: Access::Part });
         }
         let Recurrent { cell, batch, time, units, .. } = kernel;
@@ -122,14 +119,5 @@ impl Lowering<'_> {
             cost: products + 60 * batch * time * cell.gates() * units,
             origin: call.node.origin.clone(),
         });
-    }
-
-    /// The node that is this operation on the same inputs, if it is asked for.
-    fn sibling(&self, call: &Call<'_>, op: &Op) -> Option<NodeId> {
-        let same = |at: &usize| {
-            let node = &self.nodes[*at];
-            node.op == *op && node.inputs == call.node.inputs && self.units.of[*at].is_some()
-        };
-        (0..self.nodes.len()).find(same).map(|at| NodeId(at as u32))
     }
 }

@@ -1,6 +1,7 @@
 //! Functions of whole rows, and the norm over all tensors.
 
 use kerros_core::DType;
+use kerros_graph::ops::{RowNorm, RowNormGradient};
 
 use super::heavy::{Call, Work};
 use crate::plan::{Kernel, Split};
@@ -37,6 +38,33 @@ pub(super) fn sort(descending: bool, indices: bool, call: &Call<'_>) -> Work {
     // About 5 operations per comparison.
     let cost = 5 * elements * (len.max(1).ilog2() as usize + 1);
     Work { kernel, reads: vec![call.part(0)], split, cost }
+}
+
+/// Rows brought to one size.
+pub(super) fn row_norm(op: &RowNorm, call: &Call<'_>) -> Work {
+    let (columns, rows) = rows_of(call);
+    let (centred, epsilon) = (op.centred, op.epsilon.get());
+    let (scaled, shifted) = (op.scaled, op.shifted);
+    let mut reads = vec![call.part(0)];
+    reads.extend((1..call.reads.len()).map(|at| call.whole(at)));
+    let kernel = Kernel::RowNorm { columns, centred, epsilon, scaled, shifted };
+    Work { kernel, reads, split: call.split_of(rows), cost: 8 * rows * columns }
+}
+
+/// The derivative of that with respect to the rows.
+pub(super) fn row_norm_gradient(op: &RowNormGradient, call: &Call<'_>) -> Work {
+    let (columns, rows) = rows_of(call);
+    let (centred, epsilon, scaled) = (op.centred, op.epsilon.get(), op.scaled);
+    let mut reads = vec![call.part(0), call.part(1)];
+    reads.extend((2..call.reads.len()).map(|at| call.whole(at)));
+    let kernel = Kernel::RowNormGradient { columns, centred, epsilon, scaled };
+    Work { kernel, reads, split: call.split_of(rows), cost: 16 * rows * columns }
+}
+
+/// The length of the result's rows, and how many there are.
+fn rows_of(call: &Call<'_>) -> (usize, usize) {
+    let columns = call.node.ty.shape.last();
+    (columns, call.node.ty.shape.num_elements() / columns.max(1))
 }
 
 /// The length of all tensors together.

@@ -2,14 +2,14 @@
 
 use kerros_core::Result;
 use kerros_graph::Node;
+use kerros_graph::ops::ScoreBias;
 
+use super::masks::{Seen, causal};
 use crate::einsum;
 use crate::layers::Call;
 
-/// What stands for minus infinity where nothing may be attended to, so that a row of nothing
-/// else is even: as in JAX's attention.
-const NOTHING: f32 = -0.7 * f32::MAX;
-/// The same in Keras's softmax layer; rows of nothing else are 0 there.
+/// What stands for minus infinity in Keras's softmax layer where nothing may be attended to;
+/// rows of nothing else are 0.
 const MASKED: f32 = -1e9;
 
 /// Scaled dot-product attention.
@@ -26,7 +26,10 @@ pub(super) struct DotProduct<'a> {
 }
 
 impl DotProduct<'_> {
-    /// The result and the scores `[batch.., heads, query.., key..]`.
+    /// The result and, where they are asked for, the weights `[batch.., heads, query.., key..]`.
+    ///
+    /// Without scores to drop or to give away it is one operation, which never has them all in
+    /// memory.
     ///
     /// # Shape
     /// `query: [batch, .., query.., heads, depth]`, `key: [batch, .., key.., heads, depth]`,
@@ -37,27 +40,37 @@ impl DotProduct<'_> {
     pub(super) fn apply<'g>(
         &self,
         [query, key, value]: [Node<'g>; 3],
-        mask: Option<Node<'g>>,
+        seen: Seen<'g>,
         with_scores: bool,
         call: &Call<'_, 'g>,
-    ) -> Result<(Node<'g>, Node<'g>)> {
-        let (product, combination) = self.equations(query.ndim());
-        let mask = mask.map(|mask| self.over_heads(mask, query.ndim()));
-        // Keras takes JAX's function where it can, which differs for rows that see nothing.
-        let is_plain = self.dropout == 0.0 && !with_scores && query.ndim() == 4;
-        if is_plain {
-            let scores = einsum(&product, &[key, query])? * self.scale;
-            let scores = mask.map_or(scores, |mask| mask.select(scores, NOTHING));
-            let weights = self.softmax(scores);
-            return Ok((einsum(&combination, &[weights, value])?, weights));
+    ) -> Result<(Node<'g>, Option<Node<'g>>)> {
+        let mask = |mask: Node<'g>| self.over_heads(mask, query.ndim());
+        let drops = call.training && self.dropout > 0.0;
+        // Keras takes JAX's function where it can, which differs for rows that see nothing:
+        // they are the mean of all values, not 0.
+        let differs = self.dropout > 0.0 && matches!(seen, Seen::By(_));
+        let is_row = query.ndim() == 4 && self.axes == [1] && key.shape()[1] > 0;
+        if is_row && !with_scores && !drops && !differs {
+            let (is_causal, bias) = match seen {
+                Seen::All => (false, ScoreBias::None),
+                Seen::Before => (true, ScoreBias::None),
+                Seen::By(seen) => (false, ScoreBias::Mask(mask(seen))),
+            };
+            return Ok((query.attention(key, value, self.scale, is_causal, bias), None));
         }
+        let (product, combination) = self.equations(query.ndim());
         let scores = einsum(&product, &[key, query * self.scale])?;
+        let mask = match seen {
+            Seen::All => None,
+            Seen::Before => Some(mask(causal(scores.graph(), (query.shape()[1], key.shape()[1])))),
+            Seen::By(seen) => Some(mask(seen)),
+        };
         let weights = match mask {
             Some(mask) => mask.select(self.softmax(mask.select(scores, MASKED)), 0.0),
             None => self.softmax(scores),
         };
         let kept = dropped(weights, self.dropout, self.seed, call)?;
-        Ok((einsum(&combination, &[kept, value])?, weights))
+        Ok((einsum(&combination, &[kept, value])?, with_scores.then_some(weights)))
     }
 
     /// The equations `key, query -> scores` and `scores, value -> result`, for tensors with

@@ -5,7 +5,7 @@ use kerros_core::{Error, ErrorKind, Result, Shape};
 use kerros_graph::Node;
 use serde_json::json;
 
-use super::scores::{check_inputs, pairs, query_mask, take};
+use super::scores::{check_inputs, pairs, query_mask, take, taken_by_products};
 use crate::initializers::Initializer;
 use crate::layers::options::{layer_methods, maybe_f64, out_of_range};
 use crate::layers::{Call, Layer, Options, Weight};
@@ -148,6 +148,10 @@ impl Layer for Attention {
                 call.weights[call.weights.len() - 1] * sums.tanh().sum(&[-1])
             }
             _ => {
+                let scaled = scale.map_or(query, |scale| query * scale);
+                if let Some(made) = taken_by_products([scaled, key, value], self.dropout, call) {
+                    return Ok(vec![made]);
+                }
                 let scores = query.matmul_with(key, false, true);
                 scale.map_or(scores, |scale| scores * scale)
             }

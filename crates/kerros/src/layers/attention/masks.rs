@@ -29,6 +29,17 @@ fn window<'g>(graph: &'g Graph, sizes: (usize, usize), window: usize) -> Node<'g
     })
 }
 
+/// What queries see.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Seen<'g> {
+    /// Everything.
+    All,
+    /// What does not come later.
+    Before,
+    /// What a mask says: `bool [batch or 1, query, key]`, or with heads after the batch.
+    By(Node<'g>),
+}
+
 /// What the layers with heads are called with.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct HeadInputs<'g> {
@@ -72,28 +83,27 @@ impl<'g> HeadInputs<'g> {
         Ok(HeadInputs { query, value, key: key.unwrap_or(value), masks, attention_mask })
     }
 
-    /// All masks as one, `bool [batch or 1, query, key]`: where both a query and what it looks
-    /// at count, and the layer is allowed to look.
-    pub(super) fn mask(
-        &self,
-        call: &Call<'_, 'g>,
-        sliding_window: Option<usize>,
-    ) -> Option<Node<'g>> {
+    /// All masks as one: where both a query and what it looks at count, and the layer is allowed
+    /// to look.
+    pub(super) fn seen(&self, call: &Call<'_, 'g>, sliding_window: Option<usize>) -> Seen<'g> {
         let graph = self.query.graph();
         let sizes = (self.query.shape()[1], self.value.shape()[1]);
         let truth = |mask: Node<'g>| mask.cast(DType::Bool);
         let [query, value, key] = self.masks.map(|mask| mask.map(truth));
         let column = |mask: Node<'g>| mask.expand_dims(mask.ndim() - 1);
-        [
+        let is_causal = call.flag("use_causal_mask");
+        let others = [
             self.attention_mask.map(truth),
             query.map(|mask| mask.expand_dims(mask.ndim())),
             value.map(column),
             key.map(column),
-            call.flag("use_causal_mask").then(|| causal(graph, sizes)),
             sliding_window.map(|length| window(graph, sizes, length)),
-        ]
-        .into_iter()
-        .flatten()
-        .reduce(|a, b| a.logical_and(b))
+        ];
+        match others.into_iter().flatten().reduce(|a, b| a.logical_and(b)) {
+            None if is_causal => Seen::Before,
+            None => Seen::All,
+            Some(mask) if is_causal => Seen::By(mask.logical_and(causal(graph, sizes))),
+            Some(mask) => Seen::By(mask),
+        }
     }
 }

@@ -226,14 +226,14 @@ impl Layer for MultiHeadAttention {
             dropout: self.settings.dropout,
             seed: self.settings.seed,
         };
-        let mask = given.mask(call, self.settings.sliding_window);
-        let (made, scores) = attention.apply([query, key, value], mask, with_scores, call)?;
+        let seen = given.seen(call, self.settings.sliding_window);
+        let (made, weights) = attention.apply([query, key, value], seen, with_scores, call)?;
         let made = match self.settings.use_gate {
             true => made * parts.apply("gate", given.query, call)?,
             false => made,
         };
         let output = parts.apply("attention_output", made, call)?;
-        Ok([output].into_iter().chain(with_scores.then_some(scores)).collect())
+        Ok([output].into_iter().chain(weights).collect())
     }
 
     fn supports_masking(&self) -> bool {

@@ -4,7 +4,7 @@ use kerros_core::{Result, Shape};
 use kerros_graph::Node;
 use serde_json::json;
 
-use super::{Affine, affine_methods, moments, standardized};
+use super::{Affine, affine_methods, moments, rows, standardized};
 use crate::layers::options::{layer_methods, maybe_f64};
 use crate::layers::{Axes, Call, Layer, Options, Weight};
 use crate::object::{Config, ConfigReader, Described, Entry};
@@ -128,6 +128,10 @@ impl Layer for LayerNormalization {
     fn call<'g>(&self, inputs: &[Node<'g>], call: &Call<'_, 'g>) -> Result<Vec<Node<'g>>> {
         let (x, shape) = (inputs[0], inputs[0].shape());
         let (kept, reduced) = (self.axis.kept(&shape)?, self.axis.reduced(&shape)?);
+        if let Some(rows) = rows(x, &self.axis)?.filter(|_| !self.rms_scaling) {
+            let (gamma, beta) = self.affine.nodes(call, &[rows.shape().last()]);
+            return Ok(vec![rows.layer_norm(gamma, beta, self.epsilon as f32).reshape(shape)]);
+        }
         let (mean, variance) = moments(x, self.axis.get(), &reduced);
         let (gamma, beta) = self.affine().nodes(call, &kept);
         if self.rms_scaling {

@@ -5,7 +5,7 @@ use kerros_graph::Node;
 use serde_json::json;
 
 use super::trained::{Trained, write_constraints, write_initializers, write_regularizers};
-use super::{Call, Weight};
+use super::{Axes, Call, Weight};
 use crate::object::{Config, ConfigReader};
 
 pub(super) mod batch_normalization;
@@ -78,6 +78,21 @@ fn moments<'g>(x: Node<'g>, axes: &[isize], dims: &[usize]) -> (Node<'g>, Node<'
     let mean = x.mean(axes).reshape(dims);
     let variance = (x - mean).square().mean(axes).reshape(dims);
     (mean, variance)
+}
+
+/// A tensor with its last axes as one, `[.., n]`, when these are the axes.
+///
+/// # Errors
+/// An axis that it does not have.
+fn rows<'g>(x: Node<'g>, axes: &Axes) -> Result<Option<Node<'g>>> {
+    let shape = x.shape();
+    let first = shape.ndim().saturating_sub(axes.get().len());
+    let axes = axes.get().iter().map(|&axis| shape.axis(axis)).collect::<Result<Vec<_>>>()?;
+    if axes.iter().any(|&axis| axis < first) {
+        return Ok(None);
+    }
+    let len = shape[first..].iter().product();
+    Ok(Some(x.reshape([&shape[..first], &[len]].concat())))
 }
 
 /// `gamma · (x - mean) / sqrt(variance + epsilon) + beta`, as one factor and one summand.

@@ -4,6 +4,7 @@ use kerros_core::{Error, ErrorKind, Result, Shape};
 use kerros_graph::Node;
 use serde_json::json;
 
+use super::rows;
 use crate::layers::options::{layer_methods, maybe_f64};
 use crate::layers::trained::Trained;
 use crate::layers::{Axes, Call, Layer, Options, Weight};
@@ -103,9 +104,9 @@ impl Layer for RMSNormalization {
 
     fn call<'g>(&self, inputs: &[Node<'g>], call: &Call<'_, 'g>) -> Result<Vec<Node<'g>>> {
         let (x, shape) = (inputs[0], inputs[0].shape());
-        let squares = x.square().mean(self.axis.get()).reshape(self.axis.reduced(&shape)?);
-        let scale = call.weights[0].reshape(self.axis.kept(&shape)?);
-        Ok(vec![x * (squares + self.epsilon as f32).rsqrt() * scale])
+        let rows = rows(x, &self.axis)?.expect("weights are made for the last axes only");
+        let scale = call.weights[0].reshape([rows.shape().last()]);
+        Ok(vec![rows.rms_norm(Some(scale), self.epsilon as f32).reshape(shape)])
     }
 }
 
