@@ -52,19 +52,18 @@ fn main() -> Result<()> {
     let made = model.predict_all(vec![noise, unused])?.swap_remove(0);
     let points: Vec<&[f32]> = made.as_slice::<f32>()?.chunks(2).collect();
     draw(&points);
-    let mean = |of: &dyn Fn(f32) -> f32| {
-        points.iter().map(|point| of(point[0].hypot(point[1]))).sum::<f32>() / points.len() as f32
-    };
-    let radius = mean(&|radius| radius);
-    let spread = mean(&|r| (r - radius).powi(2)).sqrt();
-    let sector = |point: &[f32]| {
-        ((point[1].atan2(point[0]) / std::f32::consts::TAU + 0.5) * 12.0) as usize % 12
-    };
-    let mut sectors = [0; 12];
-    points.iter().for_each(|point| sectors[sector(point)] += 1);
-    println!("radius {radius:.3} ± {spread:.3}; the ring's is 1; points by hour: {sectors:?}");
-    assert!((radius - 1.0).abs() < 0.1 && spread < 0.2, "points lie on the ring");
-    assert!(sectors.iter().all(|&count| count > 10), "and all around it");
+    let radii: Vec<f32> = points.iter().map(|point| point[0].hypot(point[1])).collect();
+    let radius = radii.iter().sum::<f32>() / 1000.0;
+    let spread = (radii.iter().map(|r| (r - radius).powi(2)).sum::<f32>() / 1000.0).sqrt();
+    let mut quarters = [0; 4];
+    for point in &points {
+        quarters[usize::from(point[0] > 0.0) + 2 * usize::from(point[1] > 0.0)] += 1;
+    }
+    println!(
+        "radius {radius:.3} ± {spread:.3}, where the ring's is 1; points by quarter: {quarters:?}"
+    );
+    assert!((radius - 1.0).abs() < 0.1 && spread < 0.15, "points lie on the ring");
+    assert!(quarters.iter().all(|&count| count > 150), "and all around it");
     Ok(())
 }
 

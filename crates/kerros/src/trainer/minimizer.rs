@@ -90,8 +90,11 @@ impl Variables {
 
 impl Model {
     /// An optimizer, by object or name, that moves what these layers learn, for steps made by
-    /// [`Model::function`]: see [`Minimizer`]. A model can have several, such as one for each
-    /// of two networks that play against each other.
+    /// [`Model::function`]: see [`Minimizer`]. A model can have several, such as one for each of
+    /// two networks that play against each other.
+    ///
+    /// A model that is compiled as well is compiled first: `compile` begins with fresh states, in
+    /// which those of the optimizer are not.
     ///
     /// # Errors
     /// An unknown name of an optimizer or a layer; a wrong setting; a model whose input shape
