@@ -40,7 +40,7 @@ impl<'a> Panels<'a> {
     }
 
     /// The same from this row on.
-    pub(crate) fn from_row(self, row: usize) -> Panels<'a> {
+    pub(crate) fn starting_at(self, row: usize) -> Panels<'a> {
         Panels { first_row: self.first_row + row, ..self }
     }
 }
@@ -215,7 +215,7 @@ mod tests {
                 k: 5,
                 a: &a,
                 a_layout: Matrix::row_major(m).transposed(),
-                b: panels.from_row(2),
+                b: panels.starting_at(2),
                 bias: None,
                 accumulate: true,
                 c_row_stride: 30,

@@ -56,6 +56,6 @@ pub use crate::schedules::{
     CosineDecay, ExponentialDecay, InverseTimeDecay, PiecewiseConstantDecay, PolynomialDecay,
 };
 pub use crate::trainer::{
-    Compile, Evaluate, Fit, Function, History, Losses, MetricLists, Metrics, Minimizer, PerOutput, Predict,
-    Training, Variables, Verbose,
+    Compile, Evaluate, Fit, Function, History, Losses, MetricLists, Metrics, Minimizer, PerOutput,
+    Predict, Training, Variables, Verbose,
 };

@@ -4,7 +4,7 @@ use kerros_graph::ops::{RowNorm, RowNormGradient};
 
 use super::Grid;
 
-fn mean(values: impl Iterator<Item = f64> + ExactSizeIterator) -> f64 {
+fn mean(values: impl ExactSizeIterator<Item = f64>) -> f64 {
     let count = values.len() as f64;
     values.sum::<f64>() / count
 }

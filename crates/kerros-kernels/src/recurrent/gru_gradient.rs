@@ -90,7 +90,7 @@ impl GruGradient<'_> {
                             k: units,
                             a: &dx[(step * 3 + 2) * units..],
                             a_layout: Matrix::row_major(time * 3 * units),
-                            b: kernel.from_row(2 * units),
+                            b: kernel.starting_at(2 * units),
                             bias: None,
                             accumulate: false,
                             c_row_stride: units,

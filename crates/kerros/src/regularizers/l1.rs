@@ -1,15 +1,14 @@
 use kerros_core::Result;
 use kerros_graph::Node;
 
-use super::Regularizer;
 use super::define::{check_factor, regularizer};
+use super::{Regularizer, sum_of_magnitudes};
 
 regularizer! {
     /// `l1 * sum(|w|)`: drives weights to exactly 0.
     ///
     /// # Gradient
-    /// 0 where a weight is 0, between the slopes of the two sides. (Keras on JAX takes the positive
-    /// side.)
+    /// Where a weight is 0, that of the positive side, as of Keras on JAX. (On TensorFlow it is 0.)
     L1 { l1: f64 = 0.01 }
     names: &["l1"],
     summary: "l1 * sum(|w|)",
@@ -24,7 +23,7 @@ impl L1 {
 
 impl Regularizer for L1 {
     fn penalty<'g>(&self, weights: Node<'g>) -> Node<'g> {
-        weights.abs().sum_all() * self.l1 as f32
+        sum_of_magnitudes(weights) * self.l1 as f32
     }
 
     fn check(&self) -> Result<()> {

@@ -1,8 +1,8 @@
 use kerros_core::Result;
 use kerros_graph::Node;
 
-use super::Regularizer;
 use super::define::{check_factor, regularizer};
+use super::{Regularizer, sum_of_magnitudes};
 
 regularizer! {
     /// `l1 * sum(|w|) + l2 * sum(w^2)`. A factor of 0, the default, leaves its part out.
@@ -24,7 +24,7 @@ impl L1L2 {
 impl Regularizer for L1L2 {
     fn penalty<'g>(&self, weights: Node<'g>) -> Node<'g> {
         let (l1, l2) = (self.l1 as f32, self.l2 as f32);
-        let absolute = (l1 != 0.0).then(|| weights.abs().sum_all() * l1);
+        let absolute = (l1 != 0.0).then(|| sum_of_magnitudes(weights) * l1);
         let square = (l2 != 0.0).then(|| weights.square().sum_all() * l2);
         match (absolute, square) {
             (Some(absolute), Some(square)) => absolute + square,

@@ -37,3 +37,8 @@ static ENTRIES: &[Entry<dyn Regularizer>] =
     &[l1::ENTRY, l2::ENTRY, l1_l2::ENTRY, orthogonal::ENTRY];
 
 family!(Regularizer, REGISTRY);
+
+/// `sum(|w|)`, with the derivative 1 where `w` is 0.
+fn sum_of_magnitudes(weights: Node<'_>) -> Node<'_> {
+    (weights * weights.less(0.0).select(-1.0, 1.0)).sum_all()
+}

@@ -9,7 +9,8 @@ use super::dot_product::DotProduct;
 use super::masks::{BUILT_FROM, HeadInputs, PARAMETERS};
 use super::projections::{Parts, Projections, projection_methods};
 use crate::layers::{Call, Layer, Options, Weight};
-use crate::object::{Config, ConfigReader, Described, Entry};
+use crate::object::{Choice, Config, ConfigReader, Described, Entry};
+use crate::regularizers::Regularizer;
 
 /// `y = output(softmax(q · kᵀ / sqrt(head_dim)) · v)`, several heads of the query sharing one of
 /// key and value.
@@ -65,6 +66,16 @@ impl GroupQueryAttention {
             num_key_value_heads,
             settings: Projections::default(),
         }
+    }
+
+    /// Adds a penalty to the loss: on the output of each projection and, as Keras has it here
+    /// but not in [`MultiHeadAttention`](super::MultiHeadAttention), once more on the layer's
+    /// own, each divided by the batch size.
+    pub fn activity_regularizer(mut self, regularizer: impl Into<Choice<dyn Regularizer>>) -> Self {
+        let regularizer = Some(regularizer.into());
+        self.settings.activity.clone_from(&regularizer);
+        self.options.activity_regularizer = regularizer;
+        self
     }
 
     /// The projections for inputs of these shapes.
@@ -217,6 +228,7 @@ pub(in crate::layers) const ENTRY: Entry<dyn Layer> = Entry {
 fn from_config(reader: &mut ConfigReader<'_>) -> Result<Arc<dyn Layer>> {
     let mut options = Options::read(reader)?;
     let settings = Projections::read(reader, &mut options)?;
+    options.activity_regularizer.clone_from(&settings.activity);
     let mut size = |name: &str| {
         reader.maybe_usize(name).unwrap_or_else(|| {
             reader.refuse(format!("`{name}` is missing"));

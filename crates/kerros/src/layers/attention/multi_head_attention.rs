@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 use super::dot_product::DotProduct;
 use super::masks::{BUILT_FROM, HeadInputs, PARAMETERS};
 use super::projections::{Parts, Projections, projection_methods};
+use crate::layers::options::activity_methods;
 use crate::layers::{Call, Layer, Options, Weight};
 use crate::object::{Config, ConfigReader, Described, Entry};
 
@@ -68,6 +69,7 @@ pub struct MultiHeadAttention {
 }
 
 projection_methods!(MultiHeadAttention);
+activity_methods!(MultiHeadAttention, settings.activity);
 
 impl MultiHeadAttention {
     /// So many heads, in each of which query and key are `key_dim` wide.

@@ -203,7 +203,6 @@ macro_rules! projection_methods {
         }
 
         $crate::layers::options::name_methods!($Layer, options);
-        $crate::layers::options::activity_methods!($Layer, settings.activity);
         $crate::layers::trained::trained_methods!(
             $Layer,
             settings.kernel,
