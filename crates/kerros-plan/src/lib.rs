@@ -1,6 +1,6 @@
 //! How it is computed: from a graph to a plan, and the [`Device`] that runs it.
 //!
-//! [`compile()`] is the road: simplify, decompose, simplify, group and [`lower`] to steps,
+//! [`compile()`] is the road: simplify, decompose, simplify, group and `lower` to steps,
 //! [`schedule`] into regions between barriers, [`place`] in the arena, [`check`].
 #![forbid(unsafe_code)]
 

@@ -1,7 +1,7 @@
 //! Convolution over one to three spatial axes, channels last, by the law of
 //! [`kerros_core::law::window`].
 //!
-//! [`conv`] and [`conv_input_gradient`] are both a [`Pass`](pass::Pass) or several: evenly
+//! [`conv`] and [`conv_input_gradient`] are both a `Pass` or several: evenly
 //! spaced positions of a source, met by the taps of a kernel, give evenly spaced positions of
 //! a result. `pass` says which positions, `region` finds them in memory (copied with their
 //! padding, where there is any, a block at a time), `contract` runs the register tiles of

@@ -3,7 +3,7 @@
 //! The inputs are projected already, by one large matrix product over all steps; what is
 //! left for each step is the product of the state with the recurrent kernel and
 //! the gates. A caller shares out the sequences: each thread takes its own through all steps
-//! and never waits. A block of [`SEQUENCES`] sequences goes through time together, so that
+//! and never waits. A block of `SEQUENCES` sequences goes through time together, so that
 //! their states and the kernel stay in the cache.
 //!
 //! What is computed is the unrolled formula of each function, every operator rounded by

@@ -277,7 +277,7 @@ pub trait IntoLayer: Sized {
     /// The layer.
     fn into_layer(self) -> Arc<dyn Layer>;
 
-    /// Applies the layer to a tensor, an array of tensors, or [`arguments`] with keywords:
+    /// Applies the layer to a tensor, an array of tensors, or [`arguments()`] with keywords:
     /// Keras's `layer(x)`. The layer is used up; to apply it several times, with one set of
     /// weights, make it [`IntoLayer::shared`].
     fn on(self, inputs: impl IntoArguments) -> KerasTensor {
