@@ -39,7 +39,7 @@ def limit_threads(threads):
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("framework", nargs="?", choices=PEERS)
-    parser.add_argument("workload", nargs="?", choices=("w1", "w7", "w8", "w9a"))
+    parser.add_argument("workload", nargs="?", choices=sorted({name for _, names in PEERS.values() for name in names}))
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--list", action="store_true", help="print each framework and its workloads")
     args = parser.parse_args()

@@ -93,11 +93,14 @@ fn running<'g>(
     operands: &Operands<'_, 'g>,
     run: impl Fn(Node<'g>, usize) -> Node<'g>,
 ) -> Result<Vec<Node<'g>>> {
-    let x = counted(operands.node("x")?);
-    Ok(vec![match operands.value("axis") {
+    let given = counted(operands.node("x")?);
+    // Whole numbers run as floats, which hold them up to 2^24.
+    let x = given.cast(DType::F32);
+    let sums = match operands.value("axis") {
         Value::Null => run(x.reshape([x.shape().num_elements()]), 0),
         _ => run(x, operands.axis("axis", x.ndim())?),
-    }])
+    };
+    Ok(vec![sums.cast(given.dtype())])
 }
 
 /// The length of vectors, or of all elements together.
