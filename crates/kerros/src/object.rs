@@ -117,7 +117,7 @@ impl<T: ?Sized> Registry<T> {
     ///     summary: "twice its input",
     ///     from_config: |reader| Ok(Arc::new(Twice(Options::read(reader)?))),
     /// })?;
-    /// let model = Sequential::new().input([3]).add(Twice(Options::here())).add(Dense::new(2));
+    /// let mut model = Sequential::new().input([3]).add(Twice(Options::here())).add(Dense::new(2));
     /// let again = Model::from_json(&model.to_json()?)?;
     /// assert_eq!(again.layer("twice")?.layer.class_name(), "Twice");
     /// # Ok::<(), kerros::Error>(())

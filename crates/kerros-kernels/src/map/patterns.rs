@@ -55,7 +55,7 @@ patterns! {
     /// Gradient of relu from its output (or input) y.
     relu_gradient [dy, y] () -> 1 {
         let zero = y.constant(0.0);
-        [zero.less(y).select(dy, zero)]
+        [y.less_equal(zero).select(zero, dy)]
     }
 
     /// A dense layer's end.

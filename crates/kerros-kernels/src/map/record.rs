@@ -32,10 +32,10 @@ pub trait Value:
     fn max(self, other: Self) -> Self {
         self.binary(Binary::Max, other)
     }
-    /// Truth value: `self < other`.
+    /// Whether it is not above the other.
     #[inline(always)]
-    fn less(self, other: Self) -> Self {
-        self.binary(Binary::Lt, other)
+    fn less_equal(self, other: Self) -> Self {
+        self.binary(Binary::Le, other)
     }
     /// The number, or 0 where it is very small.
     #[inline(always)]
