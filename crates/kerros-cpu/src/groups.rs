@@ -4,18 +4,17 @@
 use std::collections::BTreeSet;
 use std::ops::Range;
 
+use kerros_kernels::l2_bytes;
 use kerros_plan::Plan;
 use kerros_plan::plan::{Access, Kernel, Split};
 
-/// Bytes that a block of rows may touch: half of a second-level cache of 2 MB, the other
-/// half being for weights.
-const BLOCK_BYTES: usize = 1 << 20;
+/// What part of the second-level cache a block of rows may touch; the rest is for weights.
+const BLOCK_PART: usize = 2;
+/// Weights of a larger part of it do not stay there beside a block.
+const WEIGHT_PART: usize = 8;
 /// Matrix products want blocks of multiples of this many of their rows, so that they have whole
 /// tiles.
 const BLOCK_GRAIN: usize = 48;
-
-/// Weights of more bytes do not stay in the cache beside a block.
-const WEIGHT_BYTES: usize = 256 * 1024;
 
 /// Neighbouring steps of a region that are divided alike.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -82,18 +81,18 @@ fn fitting_rows(plan: &Plan, steps: Range<usize>, rows: usize) -> usize {
     }
     let row_bytes: usize =
         touched.into_iter().map(|buffer| 4 * plan.buffers[buffer].len() / rows).sum();
-    BLOCK_BYTES / row_bytes.max(1)
+    l2_bytes() / BLOCK_PART / row_bytes.max(1)
 }
 
 /// Whether a kernel has few matrix rows in each row of its step, or large weights.
 fn wants_many_rows(kernel: &Kernel, rows: usize) -> bool {
     match kernel {
         Kernel::Gemm { batch: 1, m, n, k, .. } => {
-            m / rows < BLOCK_GRAIN || 4 * n * k > WEIGHT_BYTES
+            m / rows < BLOCK_GRAIN || 4 * n * k > l2_bytes() / WEIGHT_PART
         }
         Kernel::Conv { sizes, .. } | Kernel::ConvInputGradient { sizes } => {
             let taps = sizes.window.num_taps();
-            4 * taps * sizes.inputs * sizes.out_channels() > WEIGHT_BYTES
+            4 * taps * sizes.inputs * sizes.out_channels() > l2_bytes() / WEIGHT_PART
         }
         _ => false,
     }

@@ -9,6 +9,12 @@ use kerros_plan::plan::{Access, Home, Plan, Split};
 
 use crate::memory::Block;
 
+/// Bytes of a cache line.
+const LINE_BYTES: usize = 64;
+/// How much of the rows to come is on its way while one is copied.
+const ROWS_AHEAD_BYTES: usize = 2048;
+const MAX_ROWS_AHEAD: usize = 16;
+
 /// Checks a feed against its input; the address of its first element when it lies in one
 /// piece, `None` when rows must be gathered.
 pub fn address(at: usize, ty: &Type, feed: &Feed<'_>) -> Result<Option<*const u8>> {
@@ -67,17 +73,47 @@ pub fn truths(feed: &Feed<'_>, ty: &Type) -> Result<Tensor> {
 
 /// Copies rows `range` of the batch to `to`, the start of the staging place.
 ///
+/// Rows from anywhere are far apart in memory: while one is copied, the same part of a later one
+/// is fetched.
+///
 /// # Safety
 /// `to` is valid for the whole batch, and no other thread touches these rows of it.
 pub unsafe fn gather(tensor: &Tensor, rows: &[u32], range: Range<usize>, to: *mut u8) {
     let row_bytes = tensor.row_bytes();
     let from = tensor.bytes();
-    for at in range {
-        let row = &from[rows[at] as usize * row_bytes..][..row_bytes];
-        // SAFETY: row `at` lies within the staging place and is this thread's own, as the
-        // caller promises; `row` is exactly `row_bytes` long.
-        unsafe { std::ptr::copy_nonoverlapping(row.as_ptr(), to.add(at * row_bytes), row_bytes) };
+    let row = |at: usize| &from[rows[at] as usize * row_bytes..][..row_bytes];
+    let ahead = (ROWS_AHEAD_BYTES / row_bytes.max(1)).clamp(1, MAX_ROWS_AHEAD);
+    for at in range.clone() {
+        let later = if at + ahead < range.end { row(at + ahead) } else { &[] };
+        let mut later = later.chunks(LINE_BYTES);
+        let (lines, rest) = row(at).as_chunks::<LINE_BYTES>();
+        // SAFETY: row `at` lies within the staging place.
+        let mut to = unsafe { to.add(at * row_bytes) };
+        for line in lines {
+            if let Some(later) = later.next() {
+                prefetch(later);
+            }
+            // SAFETY: lines and rest fill the row, this thread's own, as the caller promises.
+            unsafe {
+                to.cast::<[u8; LINE_BYTES]>().write_unaligned(*line);
+                to = to.add(LINE_BYTES);
+            }
+        }
+        // SAFETY: likewise.
+        unsafe { std::ptr::copy_nonoverlapping(rest.as_ptr(), to, rest.len()) };
     }
+}
+
+/// Asks for the cache line of the first of these bytes.
+fn prefetch(line: &[u8]) {
+    #[cfg(target_arch = "x86_64")]
+    {
+        use std::arch::x86_64::{_MM_HINT_T0, _mm_prefetch};
+        // SAFETY: a hint never faults, and every x86-64 has it.
+        unsafe { _mm_prefetch::<_MM_HINT_T0>(line.as_ptr().cast()) };
+    }
+    #[cfg(not(target_arch = "x86_64"))]
+    let _ = line;
 }
 
 /// Whether threads must meet after gathering: not when each reads only the rows it gathered.

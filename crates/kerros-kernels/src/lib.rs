@@ -6,6 +6,7 @@
 
 pub mod arg_reduce;
 pub mod attention;
+mod cache;
 pub mod conv;
 pub mod copy;
 pub mod cross_entropy;
@@ -24,4 +25,5 @@ pub mod scan;
 pub mod softmax;
 pub mod sort;
 
+pub use cache::l2_bytes;
 pub use isa::{Isa, Level};

@@ -84,6 +84,8 @@ const B_BLOCK_FLOATS: usize = 256 * 1024;
 const A_BLOCK_FLOATS: usize = 96 * 1024;
 /// From this many panels on, the next strip of A is fetched ahead of use.
 const MIN_PREFETCH_PARTS: usize = 3;
+/// Panels that a strip is multiplied with before the next part of the next strip is fetched.
+const PANELS_AT_ONCE: usize = 4;
 /// Floats of a cache line.
 const LINE_FLOATS: usize = 16;
 /// Positions that are packed for all panels of B, or strips of A, before the next ones.
@@ -91,6 +93,8 @@ const PACKED_TOGETHER: usize = 16;
 /// Rows of B that are a multiple of this many floats apart compete for the same few lines of the
 /// caches.
 const CONFLICT_STRIDE: usize = 1024;
+/// Up to this many cache lines, one for each position, a strip of a transposed A is read in place.
+const MAX_LINES_IN_PLACE: usize = 64;
 /// Up to this many strips, reading B in place costs less than packing it.
 const MAX_STRIPS_IN_PLACE: usize = 24;
 
@@ -103,15 +107,24 @@ impl Blocking {
         let highest = num_rows.div_ceil(strips.num());
 
         let in_place = b.col_stride == 1 || n == 1;
-        let conflicts = n > T::VECTORS * T::LANES && b.row_stride.is_multiple_of(CONFLICT_STRIDE);
-        let max_strips = if conflicts { 2 } else { MAX_STRIPS_IN_PLACE };
+        let conflict =
+            |stride: usize| n > T::VECTORS * T::LANES && b.row_stride.is_multiple_of(stride);
+        let max_strips = match () {
+            () if conflict(CONFLICT_STRIDE) => 2,
+            () if conflict(CONFLICT_STRIDE / 2) => MAX_STRIPS_IN_PLACE / 2,
+            () => MAX_STRIPS_IN_PLACE,
+        };
         let pack_b = !in_place || strips.num() > max_strips && n > 2 * T::VECTORS * T::LANES;
         let panel_vectors = if pack_b { T::VECTORS } else { T::max_vectors(highest) };
         let panels = Cuts::new(n.div_ceil(T::LANES), panel_vectors);
         let panel_floats = panel_vectors * T::LANES * chunk_len;
 
-        // A strip is read once per panel: a packed copy pays from the third on.
-        let pack_a = panels.num() >= 3 && a.col_stride != 1;
+        // A strip is read once per panel: a packed copy pays from the third on, unless the strip
+        // lies in lines so few and so spread that the L1 cache holds them.
+        let stays = a.row_stride == 1
+            && k <= MAX_LINES_IN_PLACE
+            && !a.col_stride.is_multiple_of(CONFLICT_STRIDE / 8);
+        let pack_a = panels.num() >= 3 && a.col_stride != 1 && !stays;
         Blocking {
             strips,
             panels,
@@ -204,6 +217,17 @@ impl Block<'_> {
         (start..(start + width).min(self.columns.len()), width)
     }
 
+    /// How many panels from this one on are as wide, whole, and worked on at once.
+    fn alike<T: Tiles>(&self, panel: usize) -> usize {
+        let (columns, width) = self.panel::<T>(panel);
+        let whole_and_as_wide = |panel: &usize| {
+            let (other, _) = self.panel::<T>(*panel);
+            columns.len() == width && other.len() == width
+        };
+        let others = panel + 1..self.panels.end.min(panel + PANELS_AT_ONCE);
+        1 + others.take_while(whole_and_as_wide).count()
+    }
+
     /// Packs the panels one after the other.
     fn pack_panels<T: Tiles>(&self, tiles: T, packed: &mut [f32]) {
         let Matrix { row_stride, col_stride } = self.gemm.b;
@@ -249,17 +273,17 @@ impl Block<'_> {
         }
     }
 
-    /// Fetches a part of a strip of A into the L2 cache: one part beside each panel of the
+    /// Fetches parts of a strip of A into the L2 cache: one part beside each panel of the
     /// strip before it, so that memory works while the tiles do.
-    fn prefetch_strip(&self, strip: usize, part: usize) {
+    fn prefetch_strip(&self, strip: usize, parts: Range<usize>) {
         let Matrix { row_stride, col_stride } = self.gemm.a;
         let strips = self.blocking.strips;
         if strip == strips.num() || col_stride != 1 || self.panels.len() < MIN_PREFETCH_PARTS {
             return;
         }
         let rows = strips.range(strip);
-        let part = Cuts::into(rows.len(), self.panels.len()).range(part);
-        for row in part {
+        let cuts = Cuts::into(rows.len(), self.panels.len());
+        for row in cuts.start(parts.start)..cuts.start(parts.end) {
             let start = (rows.start + row) * row_stride;
             for line in self.a[start..start + self.k].chunks(LINE_FLOATS) {
                 prefetch(line);
@@ -294,12 +318,14 @@ impl Block<'_> {
                     let Matrix { row_stride, col_stride } = self.gemm.a;
                     (self.a.get(rows.start * row_stride..), row_stride, col_stride)
                 };
-                for panel in self.panels.clone() {
+                let mut panel = self.panels.start;
+                while panel < self.panels.end {
                     let (columns, width) = self.panel::<T>(panel);
-                    let (b, b_row_stride) = if pack_b {
-                        (packed_b.get(columns.start * self.k..), width)
+                    let num = self.alike::<T>(panel);
+                    let (b, b_row_stride, b_step) = if pack_b {
+                        (packed_b.get(columns.start * self.k..), width, width * self.k)
                     } else {
-                        (self.b.get(columns.start..), self.gemm.b.row_stride)
+                        (self.b.get(columns.start..), self.gemm.b.row_stride, width)
                     };
                     let tile = Tile {
                         rows: rows.len(),
@@ -315,9 +341,12 @@ impl Block<'_> {
                         finish: finish.at(rows.start, columns.start),
                     };
                     if !pack_a {
-                        self.prefetch_strip(strip + 1, panel - self.panels.start);
+                        let part = panel - self.panels.start;
+                        self.prefetch_strip(strip + 1, part..part + num);
                     }
-                    tiles.tile(&tile, &mut out[rows.start * out_row_stride + columns.start..]);
+                    let out = &mut out[rows.start * out_row_stride + columns.start..];
+                    tiles.tiles(&tile, num, b_step, out);
+                    panel += num;
                 }
             }
         }

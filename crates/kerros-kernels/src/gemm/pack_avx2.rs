@@ -5,6 +5,7 @@ use std::arch::x86_64::*;
 
 use super::pack::Packing;
 use super::tile::{DotRows, extent};
+use crate::lanes::avx2::store_first;
 
 const LANES: usize = 8;
 
@@ -81,18 +82,22 @@ pub(super) fn pack_adjacent(packing: &Packing<'_>, packed: &mut [f32]) {
     let Packing { numbers, position_stride, stride, k, width, packed_stride } = *packing;
     assert!(stride == 1 && width <= packed_stride);
     assert!(extent(k, position_stride, width, 1) <= numbers.len());
-    assert!(extent(k, packed_stride, width, 1) <= packed.len());
+    let end = extent(k, packed_stride, width, 1);
+    assert!(end <= packed.len());
     for p in 0..k {
         let from = numbers.as_ptr().wrapping_add(p * position_stride);
         let to = packed.as_mut_ptr().wrapping_add(p * packed_stride);
         for j in (0..width).step_by(LANES) {
-            let mask = first_lanes(width - j);
+            let lanes = width - j;
+            let mask = first_lanes(lanes);
             let (from, to) = (from.wrapping_add(j), to.wrapping_add(j));
             // SAFETY: the assertions above proved `k` rows of `width` numbers; the mask ends
             // with them.
             let row = unsafe { _mm256_maskload_ps(from, mask) };
-            // SAFETY: likewise.
-            unsafe { _mm256_maskstore_ps(to, mask, row) };
+            // Whole registers where what they spill over is padding, or written next.
+            let stored = if p * packed_stride + j + LANES <= end { LANES } else { lanes };
+            // SAFETY: `stored` places lie there: those of this position, or up to `end`.
+            unsafe { store_first(to, stored, row) };
         }
     }
 }
@@ -101,18 +106,20 @@ pub(super) fn pack_adjacent(packing: &Packing<'_>, packed: &mut [f32]) {
 #[target_feature(enable = "avx2,fma")]
 pub(super) fn pack_transposed(packing: &Packing<'_>, packed: &mut [f32]) {
     let Packing { position_stride, stride, k, width, packed_stride, .. } = *packing;
-    assert!(position_stride == 1 && extent(k, packed_stride, width, 1) <= packed.len());
+    let end = extent(k, packed_stride, width, 1);
+    assert!(position_stride == 1 && end <= packed.len());
     for j in (0..width).step_by(LANES) {
         let lanes = (width - j).min(LANES);
-        let mask = first_lanes(lanes);
+        // Whole registers where what they spill over is padding, or written next.
+        let may_spill = j + LANES <= packed_stride || width <= LANES;
         for p in (0..k).step_by(LANES) {
             let positions = (k - p).min(LANES);
             let rows = load_transposed_at_most(packing.from(p, j), stride, lanes, positions);
             for (i, &row) in rows[..positions].iter().enumerate() {
-                let to = packed.as_mut_ptr().wrapping_add((p + i) * packed_stride + j);
-                // SAFETY: the assertion above proved `k` rows of `width` numbers; the mask
-                // ends with them.
-                unsafe { _mm256_maskstore_ps(to, mask, row) };
+                let at = (p + i) * packed_stride + j;
+                let stored = if may_spill && at + LANES <= end { LANES } else { lanes };
+                // SAFETY: `stored` places lie there: those of this position, or up to `end`.
+                unsafe { store_first(packed.as_mut_ptr().wrapping_add(at), stored, row) };
             }
         }
     }
@@ -150,8 +157,8 @@ pub(super) fn dot_rows(dot: &DotRows<'_>, out: &mut [f32]) {
                 let before = unsafe { _mm256_maskload_ps(out.as_ptr(), mask) };
                 total = _mm256_add_ps(before, sum);
             }
-            // SAFETY: the mask admits the length of `out`.
-            unsafe { _mm256_maskstore_ps(out.as_mut_ptr(), mask, total) };
+            // SAFETY: no more places than `out` has.
+            unsafe { store_first(out.as_mut_ptr(), out.len(), total) };
         }
     }
 }

@@ -87,6 +87,14 @@ pub(crate) trait Tiles: Copy {
     /// Computes one tile of at most `ROWS` rows and `max_vectors(rows) * LANES` columns.
     fn tile(self, tile: &Tile<'_>, out: &mut [f32]);
 
+    /// Computes `num` tiles side by side, each on the columns that follow those of the one
+    /// before, its B `b_step` after that one's.
+    fn tiles(self, tile: &Tile<'_>, num: usize, b_step: usize, out: &mut [f32]) {
+        for index in 0..num {
+            self.tile(&tile.nth(index, b_step), &mut out[index * tile.columns..]);
+        }
+    }
+
     /// Packs numbers that are side by side in memory (`stride` is 1).
     fn pack_adjacent(self, packing: &Packing<'_>, packed: &mut [f32]);
 
@@ -140,6 +148,16 @@ pub(crate) fn extent(rows: usize, row_stride: usize, cols: usize, col_stride: us
 }
 
 impl Tile<'_> {
+    /// The tile `index` places to the right, where the B of each is `b_step` after the last.
+    #[inline(always)]
+    pub(super) fn nth(&self, index: usize, b_step: usize) -> Self {
+        Tile {
+            b: &self.b[index.saturating_mul(b_step)..],
+            finish: self.finish.at(0, index * self.columns),
+            ..*self
+        }
+    }
+
     /// Panics unless every element that a tile of `rows x vectors * lanes` touches lies
     /// inside its slice: what the loads and stores of the tiles rely on.
     #[inline(always)]

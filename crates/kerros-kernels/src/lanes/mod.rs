@@ -7,7 +7,7 @@
 //! token proved that the machine has it. That is what makes their safe methods sound.
 
 #[cfg(target_arch = "x86_64")]
-mod avx2;
+pub(crate) mod avx2;
 #[cfg(target_arch = "x86_64")]
 mod avx512;
 

@@ -1,7 +1,8 @@
 //! The Kerros side of the measurements in `bench/`: one workload, one JSON line.
 //!
 //! `cargo run --release -p kerros --example bench -- w1|w3|w4|w5|w6|w7|w8|w9a --threads N`; the fields are
-//! explained in `bench/README.md`.
+//! explained in `bench/README.md`. With `--explain`, the steps of what ran and the time of each
+//! go to stderr.
 
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
@@ -57,7 +58,8 @@ fn run(workload: &str, threads: usize, clock: &Clock, line: &mut Map<String, Val
                 )
                 .expected("w1, w3, w4, w5, w6, w7, w8 or w9a"));
             };
-            epochs(job, begun.elapsed(), clock, line)
+            let explain = std::env::args().any(|word| word == "--explain");
+            epochs(job, begun.elapsed(), explain, clock, line)
         }
     }
 }
@@ -67,6 +69,7 @@ fn run(workload: &str, threads: usize, clock: &Clock, line: &mut Map<String, Val
 fn epochs(
     job: models::Job,
     making: Duration,
+    explain: bool,
     clock: &Clock,
     line: &mut Map<String, Value>,
 ) -> Result<()> {
@@ -78,9 +81,15 @@ fn epochs(
     model.fit(rows_of(0..batch)?, Fit::epochs(1).batch_size(batch).verbose(Verbose::Silent))?;
     line.insert("first_step_s".into(), (clock.seconds() - making.as_secs_f64()).into());
 
+    if explain {
+        model.measure_steps();
+    }
     let mut windows = Windows::new();
     let fit = Fit::epochs(1_000_000).batch_size(batch).verbose(Verbose::Silent);
     model.fit((&x, &y), fit.callback(&mut windows))?;
+    if explain {
+        eprintln!("{}", model.explain());
+    }
     let mut rates: Vec<f64> = windows.seconds.iter().map(|seconds| rows as f64 / seconds).collect();
     rates.sort_by(f64::total_cmp);
     line.insert("rate".into(), rates[rates.len() / 2].into());
