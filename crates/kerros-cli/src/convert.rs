@@ -13,7 +13,7 @@ use crate::{outputs, summary};
 /// A file that cannot be read or written, or is no model; weights that do not fit the model.
 pub fn run(args: &ConvertArgs) -> Result<()> {
     outputs::check(&[&args.output])?;
-    let mut model = summary::load(&args.model)?;
+    let mut model = summary::load_to_use(&args.model)?;
     if let Some(weights) = &args.weights {
         model.load_weights(weights)?;
     }

@@ -17,7 +17,7 @@ use crate::{device, outputs, summary};
 pub fn run(args: &PredictArgs) -> Result<()> {
     array_data::note_unused(&args.data, Purpose::Predict);
     device::set(&args.data.device)?;
-    let mut model = summary::load(&args.model)?;
+    let mut model = summary::load_to_use(&args.model)?;
     if let Some(weights) = &args.weights {
         model.load_weights(weights)?;
     }

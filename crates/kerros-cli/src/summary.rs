@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use anyhow::Result;
-use kerros::{Error, ErrorKind, Model};
+use kerros::{Error, ErrorKind, Load, Model};
 
 use crate::args::SummaryArgs;
 use crate::messages::{Usage, say};
@@ -13,7 +13,7 @@ use crate::messages::{Usage, say};
 /// # Errors
 /// A file that cannot be read or is no model.
 pub fn run(args: &SummaryArgs) -> Result<()> {
-    let model = load(&args.model)?;
+    let model = load_to_use(&args.model)?;
     say(model.summary().trim_end())
 }
 
@@ -41,12 +41,30 @@ pub fn check_model_name(path: &Path) -> Result<()> {
     .into())
 }
 
-/// The model in a file.
+/// The model in a file, with how it learns.
 ///
 /// # Errors
 /// A file that cannot be read or is no model.
 pub fn load(path: &Path) -> Result<Model> {
     Ok(kerros::load_model(path)?)
+}
+
+/// The model in a file, for verbs that need not know how it learns: where only that is not
+/// supported, a line on stderr tells so.
+///
+/// # Errors
+/// A file that cannot be read or is no model.
+pub fn load_to_use(path: &Path) -> Result<Model> {
+    match load(path) {
+        Ok(model) => Ok(model),
+        Err(error) => match Load::new().compile(false).model(path) {
+            Ok(model) => {
+                eprintln!("note: how the model learns is left out: {error}");
+                Ok(model)
+            }
+            Err(_) => Err(error),
+        },
+    }
 }
 
 /// Checks that a model says how it learns, and so what it is judged by.

@@ -21,6 +21,11 @@ fn shape_layers_agree() {
 }
 
 #[test]
+fn image_layers_agree() {
+    case::check_family("layers_image.json");
+}
+
+#[test]
 fn normalization_layers_agree() {
     case::check_family("layers_norm.json");
 }

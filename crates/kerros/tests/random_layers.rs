@@ -5,8 +5,9 @@ use std::sync::Arc;
 
 use kerros::graph::Node;
 use kerros::layers::{
-    AlphaDropout, Dropout, GaussianDropout, GaussianNoise, Layer, SpatialDropout1D,
-    SpatialDropout2D, SpatialDropout3D,
+    AlphaDropout, Dropout, GaussianDropout, GaussianNoise, Layer, RandomBrightness, RandomContrast,
+    RandomFlip, RandomRotation, RandomTranslation, RandomZoom, SpatialDropout1D, SpatialDropout2D,
+    SpatialDropout3D,
 };
 use kerros::model::IntoLayer;
 use kerros::plan::{Device, Reference};
@@ -139,6 +140,57 @@ fn alpha_dropout_keeps_mean_and_variance() {
     assert!((share - 0.2).abs() < MEAN_OFF, "{share}");
 }
 
+/// Images of one row of two pixels.
+fn pairs(count: usize) -> Tensor {
+    Tensor::new([count, 1, 2, 1], [1.0f32, 3.0].repeat(count)).unwrap()
+}
+
+#[test]
+fn half_of_the_images_are_flipped() {
+    let y = on_default(RandomFlip::new("horizontal"), &pairs(COUNT));
+    assert!(y.chunks(2).all(|pair| pair == [1.0, 3.0] || pair == [3.0, 1.0]));
+    let flipped = y.chunks(2).filter(|pair| pair[0] == 3.0).count() as f64 / COUNT as f64;
+    assert!((flipped - 0.5).abs() < MEAN_OFF, "{flipped}");
+    assert_eq!(on_default(RandomFlip::new("vertical"), &pairs(50)), [1.0f32, 3.0].repeat(50));
+}
+
+#[test]
+fn contrast_and_brightness_are_drawn_between_their_bounds() {
+    // (x - 2) f + 2 with f in 0.8..1.4, and x + 4 f with f in -0.5..0.5, clipped at 0.
+    let contrast = RandomContrast::new((0.2, 0.4)).value_range(0.0, 4.0);
+    let factors: Vec<f32> =
+        on_default(contrast, &pairs(COUNT)).chunks(2).map(|pair| pair[1] - 2.0).collect();
+    let (mean, variance) = mean_and_variance(&factors);
+    assert!(factors.iter().all(|f| (0.8..=1.4).contains(f)));
+    assert!((mean - 1.1).abs() < 0.6 * MEAN_OFF && (variance - 0.03).abs() < 0.003, "{mean}");
+    let brightness = RandomBrightness::new(0.5).value_range(0.0, 4.0);
+    let y = on_default(brightness, &pairs(COUNT));
+    assert!(y.iter().all(|v| (0.0..=4.0).contains(v)));
+    let added: Vec<f32> = y.chunks(2).map(|pair| (pair[1] - 3.0).min(1.0)).collect();
+    assert!(added.iter().all(|f| (-2.0..=1.0).contains(f)));
+    assert!(y.chunks(2).all(|pair| pair[0] == 0.0 || pair[1] == 4.0 || pair[1] - pair[0] == 2.0));
+}
+
+#[test]
+fn images_are_moved_each_in_its_own_way() {
+    let layers: [Arc<dyn Layer>; 3] = [
+        Arc::new(RandomRotation::new(0.5)),
+        Arc::new(RandomTranslation::new(0.5, 0.5)),
+        Arc::new(RandomZoom::new(0.5)),
+    ];
+    let image: Vec<f32> = (0..6 * 5).map(|at| (at * at % 11) as f32).collect();
+    let x = Tensor::new([20, 6, 5, 1], image.repeat(20)).unwrap();
+    for layer in layers {
+        let y = on_default(layer.clone(), &x);
+        let mut images: Vec<&[f32]> = y.chunks(30).collect();
+        images.sort_by(|a, b| a.partial_cmp(b).unwrap());
+        images.dedup();
+        assert_eq!(images.len(), 20, "{}", layer.class_name());
+        // Reflection invents nothing.
+        assert!(y.iter().all(|v| (-1e-4..=10.0001).contains(v)));
+    }
+}
+
 fn all() -> Vec<Arc<dyn Layer>> {
     vec![
         Arc::new(Dropout::new(0.3).noise_shape([None, Some(1), None])),
@@ -153,9 +205,16 @@ fn all() -> Vec<Arc<dyn Layer>> {
 fn devices_and_steps() -> Result<()> {
     let x: Vec<f32> = (0..45 * 6).map(|at| (at * 37 % 101) as f32 * 0.03 - 1.5).collect();
     let x = Tensor::new([45, 3, 2], x)?;
-    for layer in all() {
+    let images = x.reshape([9, 5, 6, 1])?;
+    let over_images: [Arc<dyn Layer>; 3] = [
+        Arc::new(RandomFlip::new("horizontal_and_vertical")),
+        Arc::new(RandomRotation::new(0.5).fill_mode("constant")),
+        Arc::new(RandomContrast::new(0.5).value_range(-1.5, 1.5)),
+    ];
+    let all = all().into_iter().map(|layer| (layer, &x));
+    for (layer, x) in all.chain(over_images.map(|layer| (layer, &images))) {
         let name = layer.class_name();
-        let on = |step, device| trained(layer.clone(), &x, step, device);
+        let on = |step, device| trained(layer.clone(), x, step, device);
         let first = on(0, Arc::new(Reference))?;
         for (threads, isa) in [(1, "scalar"), (2, "scalar"), (3, "best"), (8, "best")] {
             let isa = Some(isa.to_string()).filter(|isa| isa != "best");

@@ -576,6 +576,16 @@ fn a_file_without_usable_compile_config_loads_without_it() {
     assert_eq!(again.get_weights().unwrap(), model.get_weights().unwrap());
 }
 
+/// Keras lets one compile without a loss; such a model predicts, and learns nothing.
+#[test]
+fn a_model_compiled_without_loss_is_loaded_as_not_compiled() {
+    for none in [Value::Null, json!({})] {
+        let mut archive = classifier().to_archive().unwrap();
+        archive.config["compile_config"]["loss"] = none;
+        assert!(!Load::new().archive(&archive).unwrap().is_compiled());
+    }
+}
+
 /// What a config asks for is held against the weights in the file before anything is allocated.
 #[test]
 fn a_config_that_asks_for_a_huge_model_is_refused_cheaply() {

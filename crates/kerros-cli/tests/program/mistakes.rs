@@ -1,6 +1,7 @@
 //! The commonest mistakes: each gets a message of its own and a status that is not 0, and harms
 //! no file.
 
+use kerros::losses::CustomLoss;
 use kerros::{Sequential, Tensor, layers::Dense};
 
 use crate::workshop::{Ran, Workshop, labels, numbers};
@@ -269,6 +270,23 @@ fn a_model_that_was_never_compiled() {
     let data = ["--input", "x.npy", "--target", "y.npy"];
     refused(&shop, "train_without_compile", &[&["train", "bare.keras"][..], &data].concat());
     refused(&shop, "evaluate_without_compile", &[&["evaluate", "bare.keras"][..], &data].concat());
+}
+
+/// What is only needed for training does not keep a file from being used.
+#[test]
+fn a_model_with_a_loss_of_ones_own_still_predicts() {
+    let shop = prepared();
+    let mut model = Sequential::new().input([4]).add(Dense::new(1));
+    model.on_warning(|_| {});
+    let cubic = CustomLoss::new("cubic", |y_true, y_pred| (y_true - y_pred).abs().mean(&[-1]));
+    model.compile("sgd", cubic, ()).unwrap();
+    model.save(shop.path("own.keras")).unwrap();
+    let data = ["--input", "x.npy", "--target", "y.npy"];
+    refused(&shop, "a_loss_of_ones_own", &[&["train", "own.keras"][..], &data].concat());
+    let ran = shop.run(&["predict", "own.keras", "--input", "x.npy", "--output", "p.npy"]).ok();
+    assert!(ran.stderr.contains("unknown loss `cubic`"), "{}", ran.stderr);
+    assert!(shop.path("p.npy").exists());
+    assert!(shop.run(&["summary", "own.keras"]).ok().stdout.contains("dense"));
 }
 
 #[test]

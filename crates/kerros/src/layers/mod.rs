@@ -26,6 +26,7 @@ mod elu;
 mod embedding;
 mod flatten;
 mod identity;
+mod image;
 mod input_layer;
 mod leaky_relu;
 mod masking;
@@ -72,6 +73,16 @@ pub use elu::ELU;
 pub use embedding::Embedding;
 pub use flatten::Flatten;
 pub use identity::Identity;
+pub use image::Factor;
+pub use image::affine::FillMode;
+pub use image::center_crop::CenterCrop;
+pub use image::random_brightness::RandomBrightness;
+pub use image::random_contrast::RandomContrast;
+pub use image::random_flip::RandomFlip;
+pub use image::random_rotation::RandomRotation;
+pub use image::random_translation::RandomTranslation;
+pub use image::random_zoom::RandomZoom;
+pub use image::resizing::Resizing;
 pub use input_layer::InputLayer;
 pub use leaky_relu::LeakyReLU;
 pub use masking::Masking;
@@ -466,6 +477,14 @@ static ENTRIES: &[Entry<dyn Layer>] = &[
     norm::spectral_normalization::ENTRY,
     masking::ENTRY,
     rescaling::ENTRY,
+    image::resizing::ENTRY,
+    image::center_crop::ENTRY,
+    image::random_flip::ENTRY,
+    image::random_translation::ENTRY,
+    image::random_rotation::ENTRY,
+    image::random_zoom::ENTRY,
+    image::random_contrast::ENTRY,
+    image::random_brightness::ENTRY,
     normalization::ENTRY,
     identity::ENTRY,
     embedding::ENTRY,

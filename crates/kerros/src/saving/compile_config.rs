@@ -117,10 +117,14 @@ fn choice<T: Family + ?Sized>(choice: &Choice<T>, name: impl Fn(&T) -> &str) -> 
     }
 }
 
-/// Reads a `compile_config`; an absent or empty one is of a model that was not compiled.
+/// Reads a `compile_config`; an absent or empty one is of a model that was not compiled, and one
+/// without a loss of a model that cannot be trained either.
 #[track_caller]
 pub(super) fn read(value: Option<&Value>, problems: &mut Problems) -> Option<Compile> {
-    let config = value.and_then(Value::as_object).filter(|config| !config.is_empty())?;
+    let config = value.and_then(Value::as_object)?;
+    if config.get("loss").is_none_or(is_nothing) {
+        return None;
+    }
     for (key, value) in config {
         check_argument(key, value, problems);
     }
@@ -135,6 +139,11 @@ pub(super) fn read(value: Option<&Value>, problems: &mut Problems) -> Option<Com
         Some(weights) => compile.loss_weights(weights),
         None => compile,
     })
+}
+
+/// Whether a loss is none at all.
+fn is_nothing(loss: &Value) -> bool {
+    loss.is_null() || loss.as_object().is_some_and(Map::is_empty)
 }
 
 /// The arguments that say how Keras runs a step change no number and are accepted.
@@ -175,11 +184,6 @@ fn optimizer(value: Option<&Value>, problems: &mut Problems) -> Option<Arc<dyn O
 
 fn losses(config: &Map<String, Value>, problems: &mut Problems) -> Option<Losses> {
     let value = config.get("loss").unwrap_or(&Value::Null);
-    if value.is_null() {
-        let error = Error::new(ErrorKind::Unsupported, "a compiled model without loss");
-        problems.note("compile", &error);
-        return None;
-    }
     match value {
         Value::Array(list) => {
             let one = |value: &Value| match value {

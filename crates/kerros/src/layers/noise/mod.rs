@@ -18,7 +18,7 @@ pub(super) mod spatial_dropout3d;
 
 /// The random key of a training step, or none when nothing is to be drawn; a layer with a seed
 /// of its own has that in place of the model's.
-fn key<'g>(call: &Call<'_, 'g>, seed: Option<u64>) -> Result<Option<Node<'g>>> {
+pub(super) fn key<'g>(call: &Call<'_, 'g>, seed: Option<u64>) -> Result<Option<Node<'g>>> {
     let Some(key) = call.key.filter(|_| call.training) else { return Ok(None) };
     let Some(seed) = seed else { return Ok(Some(key)) };
     let words = Tensor::new([2], [seed as u32 as i32, (seed >> 32) as u32 as i32])?;
@@ -26,7 +26,7 @@ fn key<'g>(call: &Call<'_, 'g>, seed: Option<u64>) -> Result<Option<Node<'g>>> {
 }
 
 /// Uniform numbers in `[0, 1)`.
-fn uniform<'g>(key: Node<'g>, shape: impl Into<Shape>) -> Node<'g> {
+pub(super) fn uniform<'g>(key: Node<'g>, shape: impl Into<Shape>) -> Node<'g> {
     key.graph().random_bits(key, shape).unit_float()
 }
 
@@ -79,14 +79,14 @@ fn check_rate(rate: f64) -> Result<()> {
 ///
 /// # Errors
 /// [`ErrorKind::Format`] when it is not.
-fn required(reader: &mut ConfigReader<'_>, name: &str) -> Result<f64> {
+pub(super) fn required(reader: &mut ConfigReader<'_>, name: &str) -> Result<f64> {
     maybe_f64(reader, name).ok_or_else(|| {
         Error::new(ErrorKind::Format, format!("`{name}` is missing")).expected("a number")
     })
 }
 
 /// Reads a seed, if given.
-fn read_seed(reader: &mut ConfigReader<'_>) -> Option<u64> {
+pub(super) fn read_seed(reader: &mut ConfigReader<'_>) -> Option<u64> {
     reader.maybe_i64("seed").map(|seed| seed as u64)
 }
 

@@ -20,7 +20,7 @@ pub(super) mod zero_padding3d;
 ///
 /// # Errors
 /// An axis of which nothing is left.
-fn crop<'g>(x: Node<'g>, edges: &[(usize, usize)], first: usize) -> Result<Node<'g>> {
+pub(super) fn crop<'g>(x: Node<'g>, edges: &[(usize, usize)], first: usize) -> Result<Node<'g>> {
     let shape = x.shape();
     let mut y = x;
     for (axis, &(low, high)) in (first..).zip(edges) {

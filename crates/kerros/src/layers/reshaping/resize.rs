@@ -57,7 +57,7 @@ impl Interpolation {
     ///
     /// # Errors
     /// [`ErrorKind::UnknownName`].
-    pub(super) fn check(&self) -> Result<()> {
+    pub(in crate::layers) fn check(&self) -> Result<()> {
         match self {
             Interpolation::Unknown(name) => {
                 Err(Error::new(ErrorKind::UnknownName, format!("unknown interpolation `{name}`"))
@@ -90,24 +90,39 @@ fn lanczos(x: f64, radius: f64) -> f64 {
     }
 }
 
-/// `size` times as many entries along an axis, `size` at least 1. Entries lie in the middle of
-/// their cells; beyond the ends, only what is there counts.
-pub(super) fn enlarge<'g>(
+/// An axis with `new_len` entries in place of its own, which span the same range: each lies in
+/// the middle of its cell; beyond the ends, only what is there counts.
+///
+/// With `antialias`, an axis that becomes shorter takes means over as many more entries.
+pub(in crate::layers) fn resize<'g>(
     x: Node<'g>,
-    size: usize,
+    new_len: usize,
     axis: usize,
     interpolation: &Interpolation,
+    antialias: bool,
 ) -> Node<'g> {
-    if size == 1 || *interpolation == Interpolation::Nearest {
-        return repeat(x, size, axis);
-    }
     let shape = x.shape();
-    let (len, new_len) = (shape[axis], shape[axis] * size);
+    let len = shape[axis];
+    if new_len == len {
+        return x;
+    }
+    if *interpolation == Interpolation::Nearest {
+        if new_len.is_multiple_of(len) {
+            return repeat(x, new_len / len, axis);
+        }
+        let step = len as f32 / new_len as f32;
+        let nearest = |place: usize| ((place as f32 + 0.5) * step) as i32;
+        let indices: Vec<i32> = (0..new_len).map(nearest).collect();
+        let indices = Tensor::new([new_len], indices).expect("an index for each place");
+        return x.gather(x.graph().literal(indices), axis);
+    }
+    let step = len as f64 / new_len as f64;
+    let spread = if antialias { step.max(1.0) } else { 1.0 };
     let mut weights = Vec::with_capacity(new_len * len);
     for place in 0..new_len {
-        let center = (place as f64 + 0.5) / size as f64 - 0.5;
-        let row: Vec<f64> =
-            (0..len).map(|entry| interpolation.weight(center - entry as f64)).collect();
+        let center = (place as f64 + 0.5) * step - 0.5;
+        let weight = |entry: usize| interpolation.weight((center - entry as f64) / spread);
+        let row: Vec<f64> = (0..len).map(weight).collect();
         let sum: f64 = row.iter().sum();
         weights.extend(row.into_iter().map(|weight| (weight / sum) as f32));
     }

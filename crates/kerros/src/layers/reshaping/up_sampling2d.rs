@@ -3,7 +3,7 @@ use std::sync::Arc;
 use kerros_core::{Result, Shape};
 use kerros_graph::Node;
 
-use super::resize::{Interpolation, enlarge};
+use super::resize::{Interpolation, resize};
 use crate::layers::options::layer_methods;
 use crate::layers::spatial::expect_spatial;
 use crate::layers::{Call, DataFormat, Layer, Lengths, Options, Weight};
@@ -99,9 +99,11 @@ impl Layer for UpSampling2D {
     }
 
     fn call<'g>(&self, inputs: &[Node<'g>], _call: &Call<'_, 'g>) -> Result<Vec<Node<'g>>> {
-        let ([height, width], first) = (self.size.get(), self.data_format.first_spatial());
-        let tall = enlarge(inputs[0], height, first, &self.interpolation);
-        Ok(vec![enlarge(tall, width, first + 1, &self.interpolation)])
+        let first = self.data_format.first_spatial();
+        let larger = (first..).zip(self.size.get()).fold(inputs[0], |x, (axis, size)| {
+            resize(x, x.shape()[axis] * size, axis, &self.interpolation, false)
+        });
+        Ok(vec![larger])
     }
 }
 

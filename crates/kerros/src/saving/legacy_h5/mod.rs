@@ -51,20 +51,23 @@ pub(super) fn archive(tree: &WeightTree) -> Result<(Archive, Vec<String>)> {
     };
     let mut weights = layer_weights(&config, tree, "model_weights", age)?;
     if let Some(training) = json_attribute(root, "training_config")? {
-        let states = named_arrays(tree, "optimizer_weights")?;
+        let states = named_arrays(tree, "optimizer_weights");
         config["compile_config"] = legacy_config::compile_config(training, age);
-        if !states.is_empty() {
-            match optimizer::states(&config, states) {
-                Some(states) => {
-                    let group = weights.group_mut(OPTIMIZER);
-                    states.into_iter().for_each(|state| group.push(state));
-                }
-                None => notes.push(
-                    "the optimizer begins anew: its state in the file is of a layout that is not \
-                     known"
-                        .into(),
-                ),
+        let known = match states {
+            Ok(states) if states.is_empty() => Some(Vec::new()),
+            Ok(states) => optimizer::states(&config, states),
+            Err(_) => None,
+        };
+        match known {
+            Some(states) if states.is_empty() => {}
+            Some(states) => {
+                let group = weights.group_mut(OPTIMIZER);
+                states.into_iter().for_each(|state| group.push(state));
             }
+            None => notes.push(
+                "the optimizer begins anew: its state in the file is of a layout that is not known"
+                    .into(),
+            ),
         }
     }
     Ok((Archive { config, metadata: Value::Null, weights }, notes))
@@ -233,12 +236,15 @@ fn distributed(
 fn named_arrays(tree: &WeightTree, path: &str) -> Result<Vec<(String, Tensor)>> {
     let Some(group) = tree.group(path) else { return Ok(Vec::new()) };
     let array = |name: String| {
-        let full = if path.is_empty() { name.clone() } else { format!("{path}/{name}") };
-        // A name that begins with `/` means the same; HDF5 has no empty names.
-        let full: Vec<&str> = full.split('/').filter(|part| !part.is_empty()).collect();
-        let full = full.join("/");
-        let (parent, key) = full.rsplit_once('/').unwrap_or(("", &full));
-        let found = tree.tensor(parent, key).cloned();
+        let find = |full: &str| {
+            // HDF5 has no empty names.
+            let parts: Vec<&str> = full.split('/').filter(|part| !part.is_empty()).collect();
+            let (key, parent) = parts.split_last()?;
+            tree.tensor(&parent.join("/"), key).cloned()
+        };
+        let full = format!("{path}/{name}");
+        // To HDF5 a name that begins with `/` is a path from the root.
+        let found = find(&full).or_else(|| find(name.strip_prefix('/')?));
         found.map(|array| (name, array)).ok_or_else(|| missing(&format!("the weight `{full}`")))
     };
     attributes::names(group, "weight_names").into_iter().map(array).collect()
@@ -255,4 +261,22 @@ fn json_attribute(group: &Group, name: &str) -> Result<Option<Value>> {
 fn missing(what: &str) -> Error {
     Error::new(ErrorKind::Format, format!("{what} is missing"))
         .expected("a whole model as Keras's `model.save(\"x.h5\")` writes it")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Keras 2.0 named the steps of an optimizer without a scope, so they lie at the root.
+    #[test]
+    fn names_that_begin_with_a_slash_are_paths_from_the_root() {
+        let steps = Tensor::new([1], [3.0f32]).unwrap();
+        let mut tree = WeightTree::default();
+        let group = tree.group_mut("optimizer_weights");
+        attributes::set_names(group, "weight_names", vec!["/steps".into()]);
+        assert!(named_arrays(&tree, "optimizer_weights").is_err());
+        tree.group_mut("").set_dataset("steps", steps.clone());
+        let found = named_arrays(&tree, "optimizer_weights").unwrap();
+        assert_eq!(found, [("/steps".to_string(), steps)]);
+    }
 }
