@@ -73,6 +73,19 @@ fn predict_writes_what_the_library_predicts() {
 }
 
 #[test]
+fn targets_may_have_any_number_of_axes() {
+    let shop = Workshop::new();
+    let mut model = Sequential::new().input([3, 4]).seed(1).add(Dense::new(2));
+    model.compile("sgd", "mean_squared_error", ["mae"]).unwrap();
+    model.save(shop.path("m.keras")).unwrap();
+    shop.write_array("x.npy", &numbers(12, 12).reshape([12, 3, 4]).unwrap());
+    shop.write_array("y.npy", &numbers(12, 6).reshape([12, 3, 2]).unwrap());
+    let data = ["--input", "x.npy", "--target", "y.npy"];
+    shop.run(&[&["train", "m.keras"][..], &data].concat()).ok();
+    shop.run(&[&["evaluate", "m.keras"][..], &data].concat()).ok();
+}
+
+#[test]
 fn class_weights_change_the_result() {
     let shop = prepared();
     let train = |output: &str, more: &[&str]| {

@@ -150,7 +150,8 @@ impl<'a> Fit<'a> {
     /// are multiplied by it (Keras refuses the two together). With several outputs they hold
     /// for each; see [`Fit::class_weights`].
     pub fn class_weight(mut self, weights: impl IntoIterator<Item = (i64, f32)>) -> Self {
-        self.class_weight = Some(PerOutput::All(weights.into_iter().collect()));
+        let weights: ClassWeights = weights.into_iter().collect();
+        self.class_weight = (!weights.is_empty()).then_some(PerOutput::All(weights));
         self
     }
 
