@@ -24,11 +24,13 @@ mod get_item;
 mod index;
 mod join;
 mod kind;
+mod layered;
 mod normalization;
 pub mod ops;
 mod reduction;
 mod shape;
 mod tensor;
+mod trigonometry;
 mod value;
 
 use kind::{Kind, Operands};
@@ -38,6 +40,9 @@ static FAMILIES: &[&[Kind]] = &[
     arithmetic::KINDS,
     elementwise::KINDS,
     elementwise::math::KINDS,
+    trigonometry::KINDS,
+    layered::KINDS,
+    layered::image::KINDS,
     comparison::KINDS,
     reduction::KINDS,
     reduction::math::KINDS,
@@ -58,12 +63,13 @@ static FAMILIES: &[&[Kind]] = &[
 ];
 
 /// The modules of Keras that hold operations, and what they are called below `keras.src`.
-const MODULES: [(&str, &str); 6] = [
+const MODULES: [(&str, &str); 7] = [
     ("keras.src.ops.numpy", "ops.numpy"),
     ("keras.src.ops.nn", "ops.nn"),
     ("keras.src.ops.core", "ops.core"),
     ("keras.src.ops.math", "ops.math"),
     ("keras.src.ops.linalg", "ops.linalg"),
+    ("keras.src.ops.image", "ops.image"),
     ("keras.src.activations.activations", "activations.activations"),
 ];
 

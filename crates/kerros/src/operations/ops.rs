@@ -92,8 +92,26 @@ of_one! {
     sin = "ops.numpy" "Sin";
     /// Cosine of radians.
     cos = "ops.numpy" "Cos";
+    /// Tangent of radians.
+    tan = "ops.numpy" "Tan";
+    /// The angle with this sine, in radians.
+    arcsin = "ops.numpy" "Arcsin";
+    /// The angle with this cosine, in radians.
+    arccos = "ops.numpy" "Arccos";
+    /// The angle with this tangent, in radians.
+    arctan = "ops.numpy" "Arctan";
+    /// Hyperbolic sine.
+    sinh = "ops.numpy" "Sinh";
+    /// Hyperbolic cosine.
+    cosh = "ops.numpy" "Cosh";
     /// Hyperbolic tangent.
     tanh = "ops.numpy" "Tanh";
+    /// The inverse of `sinh`.
+    arcsinh = "ops.numpy" "Arcsinh";
+    /// The inverse of `cosh`, from 1 on.
+    arccosh = "ops.numpy" "Arccosh";
+    /// The inverse of `tanh`, between -1 and 1.
+    arctanh = "ops.numpy" "Arctanh";
     /// The error function.
     erf = "ops.math" "Erf";
     /// Largest whole number not above.
@@ -139,6 +157,8 @@ of_two! {
     divide = "TrueDivide";
     /// `a ^ b`.
     power = "Power";
+    /// The angle of the point `(b, a)`, in radians from `-pi` to `pi`.
+    arctan2 = "Arctan2";
     /// The larger.
     maximum = "Maximum";
     /// The smaller.
