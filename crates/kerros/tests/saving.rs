@@ -14,13 +14,16 @@ use std::path::{Path, PathBuf};
 
 use keras::{fixture, numbers, tensor};
 use kerros::data::Samples;
-use kerros::layers::{Activation, Dense, Dropout, Flatten, LeakyReLU, Normalization, PReLU};
+use kerros::layers::{
+    Activation, Conv2D, Dense, Dropout, Flatten, GRU, InputLayer, LSTM, LeakyReLU, Normalization,
+    PReLU, Resizing, SpectralNormalization,
+};
 use kerros::losses::CustomLoss;
 use kerros::optimizers::{Adam, SGD};
 use kerros::saving::archive::{Archive, Group, WeightTree};
 use kerros::schedules::ExponentialDecay;
 use kerros::trainer::Evaluate;
-use kerros::{ErrorKind, Fit, Load, Model, Sequential, Tensor, Verbose, load_model};
+use kerros::{ErrorKind, Fit, Load, Model, Result, Sequential, Tensor, Verbose, load_model};
 use serde_json::{Value, json};
 
 fn models() -> PathBuf {
@@ -574,6 +577,62 @@ fn a_file_without_usable_compile_config_loads_without_it() {
     let mut again = Load::new().compile(false).model(&path).unwrap();
     assert!(!again.is_compiled());
     assert_eq!(again.get_weights().unwrap(), model.get_weights().unwrap());
+}
+
+/// What a layer remembers is in no file: it begins at zero, and the weights behind it are theirs.
+#[test]
+fn layers_that_remember_load_with_nothing_remembered() -> Result<()> {
+    let lstm = LSTM::new(3).stateful(true).return_sequences(true);
+    let input = InputLayer::new([4, 2]).batch_size(5);
+    let mut model = Sequential::new().add(input).add(lstm).add(GRU::new(2).stateful(true));
+    model = model.add(Dense::new(2));
+    let x = Tensor::full([5, 4, 2], 0.25f32);
+    let first = model.predict_on_batch(&x)?;
+    let folder = tempfile::tempdir().unwrap();
+    for name in ["x.keras", "x.h5"] {
+        let path = folder.path().join(name);
+        model.save(&path)?;
+        let mut again = load_model(&path)?;
+        assert_eq!(again.get_weights()?, model.get_weights()?, "{name}");
+        assert_eq!(again.predict_on_batch(&x)?, first, "{name}");
+        assert_ne!(again.predict_on_batch(&x)?, first, "{name}");
+    }
+    Ok(())
+}
+
+/// A layer that holds another's kernel goes through the old format too.
+#[test]
+fn spectral_normalization_goes_through_every_format() -> Result<()> {
+    let mut model = Sequential::new().input([6, 6, 2]).add(Resizing::new(4, 4));
+    model = model.add(SpectralNormalization::new(Conv2D::new(3, 2))).add(Flatten::new());
+    model = model.add(SpectralNormalization::new(Dense::new(2).use_bias(false)));
+    let x = Tensor::full([1, 6, 6, 2], 0.25f32);
+    let y = model.predict(&x)?;
+    let folder = tempfile::tempdir().unwrap();
+    for name in ["x.keras", "x.h5"] {
+        let path = folder.path().join(name);
+        model.save(&path)?;
+        let mut again = load_model(&path)?;
+        assert_eq!(again.get_weights()?, model.get_weights()?, "{name}");
+        assert_eq!(again.predict(&x)?, y, "{name}");
+    }
+    Ok(())
+}
+
+/// Keras 2 wrote HDF5 under whatever name it was given.
+#[test]
+fn what_a_file_is_counts_more_than_its_name() -> Result<()> {
+    let folder = tempfile::tempdir().unwrap();
+    let mut model = classifier();
+    model.save(folder.path().join("x.h5"))?;
+    let path = folder.path().join("x.keras");
+    std::fs::rename(folder.path().join("x.h5"), &path).unwrap();
+    let mut again = load_model(&path)?;
+    assert_eq!(again.get_weights()?, model.get_weights()?);
+    let mut fresh = classifier();
+    fresh.load_weights(&path)?;
+    assert_eq!(fresh.get_weights()?, model.get_weights()?);
+    Ok(())
 }
 
 /// Keras lets one compile without a loss; such a model predicts, and learns nothing.

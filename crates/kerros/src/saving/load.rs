@@ -13,7 +13,7 @@ use super::metadata::{self, Resume};
 use super::rebuild::{self, Plan};
 use super::weights::{self, OptimizerState};
 use super::{FileKind, describe, legacy_config, legacy_h5, legacy_tree, named_weights, regroup};
-use crate::model::{Model, Network};
+use crate::model::{Model, Network, WeightEntry};
 
 /// How to load a model.
 ///
@@ -146,7 +146,7 @@ impl Load {
         let mut plan = rebuild::plan(config, self.compile)?;
         if !plan.network.inputs.is_empty() {
             plan.network.build()?;
-            check_size(&plan.network)?;
+            check_size(plan.network.weights.iter())?;
         }
         let mut model = assemble(plan, None, None, self.device.clone())?;
         notes.iter().for_each(|note| model.warnings.warn(note));
@@ -166,8 +166,8 @@ enum Age {
 const MAX_FRESH_BYTES: u64 = 4 << 30;
 
 /// Refuses a model whose weights no bytes of a file account for, when it is too large.
-fn check_size(network: &Network) -> Result<()> {
-    let mut sizes = network.weights.iter().map(|entry| {
+fn check_size<'a>(entries: impl Iterator<Item = &'a WeightEntry>) -> Result<()> {
+    let mut sizes = entries.map(|entry| {
         let elements = entry.weight.shape.checked_num_elements()?;
         (elements as u64).checked_mul(entry.weight.dtype().size_bytes() as u64)
     });
@@ -182,7 +182,7 @@ fn check_size(network: &Network) -> Result<()> {
 
 /// The content of a file that holds a whole model, and what a user should know of it.
 fn read(path: &Path) -> Result<(Archive, Vec<String>)> {
-    match FileKind::of(path)? {
+    match FileKind::of_existing(path)? {
         FileKind::Model => Archive::read(path).map(|archive| (archive, Vec::new())),
         FileKind::Legacy => legacy_h5::archive(&WeightTree::read_h5(path)?)
             .map_err(|error| error.context(format!("reading `{}`", path.display()))),
@@ -198,6 +198,22 @@ fn read(path: &Path) -> Result<(Archive, Vec<String>)> {
         .expected("a whole model: a `.keras` file")
         .hint("build the model, then `load_weights`")),
     }
+}
+
+/// The weights of a file, with zeros for what layers remember from batch to batch, which no file
+/// has.
+///
+/// # Errors
+/// Layers that would remember more than any machine.
+fn with_memories(network: &Network, values: Vec<Tensor>) -> Result<Vec<Tensor>> {
+    check_size(network.weights.iter().filter(|entry| entry.weight.is_memory))?;
+    let mut values = values.into_iter();
+    let missing = || Error::new(ErrorKind::Internal, "a weight was not read");
+    let value = |entry: &WeightEntry| match entry.weight.is_memory {
+        true => Ok(Tensor::zeros(entry.weight.shape.clone(), entry.weight.dtype())),
+        false => values.next().ok_or_else(missing),
+    };
+    network.weights.iter().map(value).collect()
 }
 
 /// The model of a plan: built when its input is known, with these weights or its initial ones;
@@ -217,7 +233,10 @@ fn assemble(
         model.seed = Some(resume.seed);
     }
     match values {
-        Some(values) => model.new_states(&values)?,
+        Some(values) => {
+            let values = with_memories(&model.network, values)?;
+            model.new_states(&values)?;
+        }
         None if model.network.inputs.is_empty() => {}
         None => model.build_with(&[])?,
     }
@@ -301,7 +320,7 @@ impl Model {
         let path = path.as_ref();
         self.build_with(&[])?;
         let place = |error: Error| error.context(format!("loading `{}`", path.display()));
-        let mut tree = match FileKind::of(path)? {
+        let mut tree = match FileKind::of_existing(path)? {
             FileKind::Weights | FileKind::Legacy => WeightTree::read_h5(path)?,
             FileKind::Shards => WeightTree::read_sharded(path)?,
             FileKind::Model => Archive::read(path)?.weights,

@@ -17,6 +17,8 @@
 //! # Ok::<(), kerros::Error>(())
 //! ```
 
+use std::fs::File;
+use std::io::Read;
 use std::path::Path;
 
 use kerros_core::{Error, ErrorKind, Result};
@@ -127,5 +129,20 @@ impl FileKind {
                  or `.safetensors` for weights",
             )
         })
+    }
+
+    /// The kind of a file to be read: TensorFlow's Keras wrote HDF5 under any name that it was
+    /// given.
+    fn of_existing(path: &Path) -> Result<Self> {
+        const HDF5: &[u8; 8] = b"\x89HDF\r\n\x1a\n";
+        let kind = FileKind::of(path)?;
+        if kind == FileKind::Model {
+            let mut start = [0; HDF5.len()];
+            let read = File::open(path).and_then(|mut file| file.read_exact(&mut start));
+            if read.is_ok() && start == *HDF5 {
+                return Ok(FileKind::Legacy);
+            }
+        }
+        Ok(kind)
     }
 }

@@ -125,7 +125,9 @@ impl Recurrence {
 
     /// What comes out.
     fn results<'g>(&self, walk: &Walk<'g>, mask: Option<Node<'g>>) -> Vec<Node<'g>> {
-        let outputs = match mask.filter(|_| self.zero_output_for_mask) {
+        // Keras's unrolled steps repeat the output before, whatever this asks for.
+        let zeroes = self.zero_output_for_mask && !self.unroll;
+        let outputs = match mask.filter(|_| zeroes) {
             Some(mask) => {
                 let shape = walk.outputs.shape();
                 let ones = vec![1; shape.ndim().saturating_sub(2)];

@@ -123,10 +123,14 @@ fn layer_weights(config: &Value, tree: &WeightTree, path: &str, age: Age) -> Res
         let place = |error: Error| error.context(format!("layer `{name}`"));
         let parts = parts(layer);
         let values = distributed(&parts, arrays, maker).map_err(place)?;
-        for (part, values) in parts.iter().zip(values) {
+        let kernels: Vec<Option<Tensor>> =
+            values.iter().map(|values| values.first().cloned()).collect();
+        for (at, (part, values)) in parts.iter().zip(values).enumerate() {
+            let again = at.checked_sub(1).filter(|_| part.first() > 0);
+            let again = again.and_then(|inner| kernels[inner].clone());
             let to = result.group_mut(&part.group(&format!("layers/{group}")));
             to.set_text("name", name);
-            values.into_iter().for_each(|value| to.push(value));
+            again.into_iter().chain(values).for_each(|value| to.push(value));
         }
     }
     Ok(result)

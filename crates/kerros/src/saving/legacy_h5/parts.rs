@@ -32,6 +32,12 @@ pub(super) struct Part<'a> {
 }
 
 impl Part<'_> {
+    /// Where its own variables begin in that group: a layer that divides another's kernel by its
+    /// norm has that kernel first, once more.
+    pub(super) fn first(&self) -> usize {
+        usize::from(self.class == SPECTRAL_NORMALIZATION)
+    }
+
     /// The group of its variables below that of the outer layer.
     pub(super) fn group(&self, layer: &str) -> String {
         match self.path.as_str() {
@@ -40,6 +46,8 @@ impl Part<'_> {
         }
     }
 }
+
+const SPECTRAL_NORMALIZATION: &str = "SpectralNormalization";
 
 /// The parts of a layer that have variables.
 pub(super) fn parts(layer: &Value) -> Vec<Part<'_>> {
@@ -63,7 +71,7 @@ fn collect<'a>(layer: &'a Value, path: String, frozen: bool, found: &mut Vec<Par
     };
     match class {
         "RNN" => inside("cell", "cell"),
-        "TimeDistributed" | "SpectralNormalization" => inside("layer", "layer"),
+        "TimeDistributed" | SPECTRAL_NORMALIZATION => inside("layer", "layer"),
         "Bidirectional" => {
             inside("layer", "forward_layer");
             let has_own = config.get("backward_layer").is_some_and(|inner| !inner.is_null());
@@ -178,6 +186,9 @@ fn variables(class: &str, config: &Map<String, Value>) -> Option<Vec<Variable>> 
                 all.push(Variable { name, is_trained: false });
             }
         }
+        SPECTRAL_NORMALIZATION => {
+            all.push(Variable { name: "vector_u", is_trained: false });
+        }
         "Normalization" => {
             if config.get("mean").is_none_or(Value::is_null) {
                 for name in ["mean", "variance", "count"] {
@@ -203,6 +214,7 @@ const WITHOUT: &[&str] = &[
     "AveragePooling1D",
     "AveragePooling2D",
     "AveragePooling3D",
+    "CenterCrop",
     "Concatenate",
     "Cropping1D",
     "Cropping2D",
@@ -230,10 +242,17 @@ const WITHOUT: &[&str] = &[
     "Minimum",
     "Multiply",
     "Permute",
+    "RandomBrightness",
+    "RandomContrast",
+    "RandomFlip",
+    "RandomRotation",
+    "RandomTranslation",
+    "RandomZoom",
     "ReLU",
     "RepeatVector",
     "Rescaling",
     "Reshape",
+    "Resizing",
     "Softmax",
     "SpatialDropout1D",
     "SpatialDropout2D",

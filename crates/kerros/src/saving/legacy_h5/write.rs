@@ -72,7 +72,8 @@ fn weights_below(
         let parts = parts(layer);
         let value = |at: usize, number: usize| {
             let group = parts[at].group(&format!("layers/{group}"));
-            weights.tensor(&group, &number.to_string()).cloned().ok_or_else(|| {
+            let key = (parts[at].first() + number).to_string();
+            weights.tensor(&group, &key).cloned().ok_or_else(|| {
                 Error::new(ErrorKind::Internal, format!("weight {number} of `{group}` is missing"))
             })
         };
