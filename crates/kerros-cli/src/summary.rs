@@ -55,16 +55,14 @@ pub fn load(path: &Path) -> Result<Model> {
 /// # Errors
 /// A file that cannot be read or is no model.
 pub fn load_to_use(path: &Path) -> Result<Model> {
-    match load(path) {
-        Ok(model) => Ok(model),
-        Err(error) => match Load::new().compile(false).model(path) {
-            Ok(model) => {
-                eprintln!("note: how the model learns is left out: {error}");
-                Ok(model)
-            }
-            Err(_) => Err(error),
-        },
-    }
+    let error = match load(path) {
+        Ok(model) => return Ok(model),
+        Err(error) => error,
+    };
+    // Where that is not all, what is said is what stands in the way.
+    let model = Load::new().compile(false).model(path)?;
+    eprintln!("note: how the model learns is left out: {error}");
+    Ok(model)
 }
 
 /// Checks that a model says how it learns, and so what it is judged by.

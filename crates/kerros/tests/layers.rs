@@ -172,7 +172,15 @@ fn functional() -> Model {
 }
 
 /// Layers whose configs are held against Keras's own in `keras_layers.rs`.
-const BY_KERAS: [&str; 21] = [
+const BY_KERAS: [&str; 29] = [
+    "Resizing",
+    "CenterCrop",
+    "RandomFlip",
+    "RandomTranslation",
+    "RandomRotation",
+    "RandomZoom",
+    "RandomContrast",
+    "RandomBrightness",
     "Embedding",
     "ReversibleEmbedding",
     "EinsumDense",

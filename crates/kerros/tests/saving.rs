@@ -597,6 +597,10 @@ fn layers_that_remember_load_with_nothing_remembered() -> Result<()> {
         assert_eq!(again.predict_on_batch(&x)?, first, "{name}");
         assert_ne!(again.predict_on_batch(&x)?, first, "{name}");
     }
+    // Keras builds such layers for the rows of their batches alone.
+    let config = &model.to_archive()?.config["config"]["layers"];
+    assert_eq!(config[1]["build_config"]["input_shape"], json!([5, 4, 2]));
+    assert_eq!(config[3]["build_config"]["input_shape"], json!([5, 2]));
     Ok(())
 }
 

@@ -129,7 +129,7 @@ impl Network {
     /// Builds the network into a graph of its own.
     fn trial(&self, length: usize) -> Result<Trial> {
         let graph = Graph::new();
-        let rows = self.inputs.iter().find_map(|input| input.batch).unwrap_or(TRIAL_ROWS);
+        let rows = self.batch().unwrap_or(TRIAL_ROWS);
         let input = |spec: &InputSpec| {
             let row = spec.shape.filled(length);
             let dims: Shape = std::iter::once(rows).chain(row.iter().copied()).collect();

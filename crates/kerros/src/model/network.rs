@@ -228,6 +228,11 @@ impl Network {
         self.outputs.iter().map(|&output| self.shape_of(output)).collect()
     }
 
+    /// The number of rows of each batch, where an input fixes it.
+    pub fn batch(&self) -> Option<usize> {
+        self.inputs.iter().find_map(|input| input.batch)
+    }
+
     /// The shape of one row of a value; without axes as long as it is not known.
     pub fn shape_of(&self, source: Source) -> &PartialShape {
         match source {

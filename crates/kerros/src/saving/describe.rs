@@ -137,7 +137,7 @@ fn layer(network: &Network, at: usize, entry: &LayerEntry, warnings: &mut Vec<St
     }
     let call = network.calls.iter().find(|call| call.layer == at);
     let arguments = call.map(|call| (&call.arguments.positional[..], &call.arguments.keyword[..]));
-    let shape = |source: &Source| network.shape_of(*source).with_batch_axis(None);
+    let shape = |source: &Source| network.shape_of(*source).with_batch_axis(network.batch());
     // Layers with several arguments are built by the call that Keras makes anyway.
     let shape = match arguments {
         Some(([Argument::Tensor(source)], [])) => Some(shape(source)),

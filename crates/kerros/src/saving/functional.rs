@@ -256,7 +256,7 @@ fn write_argument(network: &Network, argument: &Argument<Source>) -> Value {
             json!({
                 "class_name": "__keras_tensor__",
                 "config": {
-                    "shape": network.shape_of(source).with_batch_axis(None),
+                    "shape": network.shape_of(source).with_batch_axis(network.batch()),
                     "dtype": dtype,
                     "keras_history": write_history(network, source),
                 },

@@ -53,8 +53,8 @@ impl Size {
             (left / 2, left - left / 2)
         };
         let edges = [
-            cut(height, width * self.height / self.width),
-            cut(width, height * self.width / self.height),
+            cut(height, width.saturating_mul(self.height) / self.width),
+            cut(width, height.saturating_mul(self.width) / self.height),
         ];
         crop(images, &edges, format.first_spatial())
     }
@@ -67,8 +67,8 @@ impl Size {
         let [height, width] = axes.map(|axis| shape[axis]);
         let border = |len: usize, wanted: usize| wanted.max(len).saturating_sub(len) / 2;
         let borders = [
-            border(height, width * self.height / self.width),
-            border(width, height * self.width / self.height),
+            border(height, width.saturating_mul(self.height) / self.width),
+            border(width, height.saturating_mul(self.width) / self.height),
         ];
         let wanted = axes.into_iter().zip(borders).find(|&(_, border)| border > 0);
         let Some((axis, border)) = wanted else { return images };

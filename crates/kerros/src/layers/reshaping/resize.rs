@@ -3,9 +3,13 @@
 use std::f64::consts::PI;
 
 use kerros_core::{Error, ErrorKind, Result, Tensor};
-use kerros_graph::Node;
+use kerros_graph::{Node, Type};
 
 use super::repeat;
+
+/// How many weights there may be between the old entries of an axis and the new ones: enough for
+/// images of 8,192 pixels.
+const MAX_WEIGHTS: usize = 1 << 26;
 
 /// How an entry between others is made of them.
 ///
@@ -116,6 +120,17 @@ pub(in crate::layers) fn resize<'g>(
         let indices = Tensor::new([new_len], indices).expect("an index for each place");
         return x.gather(x.graph().literal(indices), axis);
     }
+    let mut dims = shape.to_vec();
+    dims[axis] = new_len;
+    if new_len.saturating_mul(len) > MAX_WEIGHTS {
+        let error = Error::new(
+            ErrorKind::Unsupported,
+            format!("an axis of {len} entries resized to {new_len}"),
+        );
+        let error = error.expected(format!("at most {MAX_WEIGHTS} weights between them"));
+        // It stands for the result, and needs no memory.
+        return x.graph().fail(error, Type::f32(vec![1; dims.len()]));
+    }
     let step = len as f64 / new_len as f64;
     let spread = if antialias { step.max(1.0) } else { 1.0 };
     let mut weights = Vec::with_capacity(new_len * len);
@@ -129,8 +144,6 @@ pub(in crate::layers) fn resize<'g>(
     let weights = Tensor::new([new_len, len], weights).expect("a weight for each pair");
     let before: usize = shape[..axis].iter().product();
     let after: usize = shape[axis + 1..].iter().product();
-    let mut dims = shape.to_vec();
-    dims[axis] = new_len;
     // [before, new_len, len] · [before, len, after]
     let weights = x.graph().literal(weights.reshape([1, new_len, len]).expect("the same elements"));
     weights.matmul(x.reshape([before, len, after])).reshape(dims)
