@@ -335,6 +335,12 @@ pub trait Layer: Described {
         false
     }
 
+    /// Whether its inputs have no masks any more for the layers that are called after it, as
+    /// those of Keras's `MultiHeadAttention`.
+    fn takes_masks_away(&self) -> bool {
+        false
+    }
+
     /// The masks of the results, given those of the inputs (in `call.masks`): asked only where
     /// [`Layer::supports_masking`]. By default the first input's mask stays.
     ///

@@ -33,6 +33,10 @@ pub trait MeanMetric: Described {
         let _ = (y_true, values);
         None
     }
+    /// Whether masked steps do not count; see [`Metric::heeds_masks`].
+    fn heeds_masks(&self) -> bool {
+        true
+    }
     /// What is reported, from the mean.
     fn finish(&self, mean: f64) -> f64 {
         mean
@@ -50,6 +54,10 @@ impl<T: MeanMetric> Metric for T {
 
     fn check(&self) -> Result<()> {
         MeanMetric::check(self)
+    }
+
+    fn heeds_masks(&self) -> bool {
+        MeanMetric::heeds_masks(self)
     }
 
     fn variables(&self, _y_pred: &Shape) -> Result<Vec<MetricVariable>> {

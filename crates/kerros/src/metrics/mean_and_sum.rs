@@ -33,6 +33,10 @@ impl MeanMetric for Mean {
     fn values<'g>(&self, _y_true: Node<'g>, y_pred: Node<'g>) -> Node<'g> {
         y_pred
     }
+
+    fn heeds_masks(&self) -> bool {
+        false
+    }
 }
 
 metric! {

@@ -105,6 +105,12 @@ pub trait Metric: Described {
     fn check(&self) -> Result<()> {
         Ok(())
     }
+    /// Whether steps of the predictions that are masked do not count when a model is evaluated.
+    /// In Keras they do not for means of a function of labels and predictions, and do for all
+    /// others; while a model is trained on JAX, they do for all.
+    fn heeds_masks(&self) -> bool {
+        false
+    }
     /// What it carries from batch to batch, for predictions of this shape (with the batch axis,
     /// whose length says nothing).
     ///

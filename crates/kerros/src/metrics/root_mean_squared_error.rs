@@ -26,4 +26,8 @@ impl MeanMetric for RootMeanSquaredError {
     fn values<'g>(&self, y_true: Node<'g>, y_pred: Node<'g>) -> Node<'g> {
         (y_true - y_pred).square()
     }
+
+    fn heeds_masks(&self) -> bool {
+        false
+    }
 }

@@ -45,6 +45,19 @@ impl<'g> Values<'g> {
         self.calls.push(results);
     }
 
+    /// Leaves a value without its mask.
+    fn take_mask(&mut self, source: Source) {
+        let value = match source {
+            Source::Input(input) => self.inputs.get_mut(input),
+            Source::Call { call, output } => {
+                self.calls.get_mut(call).and_then(|results| results.get_mut(output))
+            }
+        };
+        if let Some(value) = value {
+            value.mask = None;
+        }
+    }
+
     pub(super) fn get(&self, source: Source) -> Option<Masked<'g>> {
         match source {
             Source::Input(input) => self.inputs.get(input).copied(),
@@ -84,6 +97,12 @@ impl Network {
             let own: Vec<Node<'g>> = own.iter().map(latest).collect();
             let results = self.apply(call, &values, &own, run, &mut forward)?;
             values.push(results);
+            if self.layers[call.layer].layer.takes_masks_away() {
+                let arguments = call.arguments.positional.iter();
+                let keyword = call.arguments.keyword.iter().map(|(_, argument)| argument);
+                let sources = arguments.chain(keyword).flat_map(|argument| argument.tensors());
+                sources.for_each(|&source| values.take_mask(source));
+            }
         }
         self.finish(&values, &mut forward)?;
         Ok(forward)

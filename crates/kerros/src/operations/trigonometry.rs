@@ -100,7 +100,7 @@ mod tests {
     /// The function and its derivative at these places.
     fn values(function: fn(&KerasTensor) -> KerasTensor, x: &[f32]) -> (Vec<f64>, Vec<f64>) {
         let input = Input::new([1]).tensor();
-        let mut model = Model::functional(&[input.clone()], [&function(&input)]).unwrap();
+        let mut model = Model::functional([&input], [&function(&input)]).unwrap();
         let x = Tensor::new([x.len(), 1], x).unwrap();
         let mut pass = model
             .function(|graph| {

@@ -91,7 +91,10 @@ impl Model {
         step.track(trackers.loss, "loss", loss);
         for (at, output) in outputs() {
             if let Some(y_true) = targets[at] {
-                step.track_metrics(output, y_true, forward.outputs[at], sample_weights[at])?;
+                // Keras on JAX loses the masks of predictions where it differentiates.
+                let mask = forward.masks[at].filter(|_| !training);
+                let y_pred = Masked { node: forward.outputs[at], mask };
+                step.track_metrics(output, y_true, y_pred, sample_weights[at])?;
             }
         }
         graph.check()?;
@@ -226,11 +229,12 @@ impl<'g> Traced<'_, 'g> {
         &self,
         output: &OutputTrackers,
         y_true: Node<'g>,
-        y_pred: Node<'g>,
+        y_pred: Masked<'g>,
         sample_weight: Option<Node<'g>>,
     ) -> Result<()> {
+        let mask = y_pred.mask.filter(|mask| mask.ndim() < y_pred.node.ndim());
         // Nothing of a metric may leak into the derivative.
-        let y_pred = y_pred.stop_gradient();
+        let y_pred = y_pred.node.stop_gradient();
         for tracked in &output.metrics {
             let metric = &tracked.metric;
             let variables: Vec<Node<'g>> = tracked
@@ -243,6 +247,10 @@ impl<'g> Traced<'_, 'g> {
                 })
                 .collect();
             let weight = sample_weight.filter(|_| tracked.is_weighted);
+            let weight = match mask.filter(|_| metric.heeds_masks()) {
+                Some(mask) => Some(masked_weight(mask, weight)),
+                None => weight,
+            };
             let (y_true, y_pred) = losses::align(metric.targets(), y_true, y_pred)
                 .map_err(|error| error.context(format!("metric `{}`", tracked.name)))?;
             let next = metric.update(&variables, y_true, y_pred, weight);
@@ -253,6 +261,15 @@ impl<'g> Traced<'_, 'g> {
         }
         Ok(())
     }
+}
+
+/// How much each step counts: nothing where it is masked, else as its sample does.
+fn masked_weight<'g>(mask: Node<'g>, weight: Option<Node<'g>>) -> Node<'g> {
+    let mask = mask.cast(DType::F32);
+    let Some(weight) = weight else { return mask };
+    let mut dims = weight.shape().to_vec();
+    dims.resize(mask.ndim(), 1);
+    mask * weight.reshape(dims)
 }
 
 /// An input of a step that feeds labels needs them as `i32`, values as `f32`.

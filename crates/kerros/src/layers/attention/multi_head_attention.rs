@@ -242,6 +242,10 @@ impl Layer for MultiHeadAttention {
         true
     }
 
+    fn takes_masks_away(&self) -> bool {
+        true
+    }
+
     fn compute_mask<'g>(
         &self,
         _inputs: &[Node<'g>],
