@@ -9,6 +9,7 @@
 use kerros::prelude::*;
 
 fn main() -> Result<()> {
+    set_random_seed(1);
     let data = datasets::digits()?;
     let input = Input::new([64]).name("pixels").tensor();
     let image = Reshape::new([8, 8, 1]).on(&input);
