@@ -6,7 +6,7 @@ use kerros_graph::Node;
 use super::kind::{Operands, counted, kinds};
 
 /// A function of floats.
-fn of_float<'g>(
+pub(super) fn of_float<'g>(
     operands: &Operands<'_, 'g>,
     function: impl Fn(Node<'g>) -> Node<'g>,
 ) -> Result<Vec<Node<'g>>> {

@@ -2,17 +2,10 @@
 
 use std::f32::consts::{FRAC_PI_2, FRAC_PI_4, PI};
 
-use kerros_core::Result;
 use kerros_graph::Node;
 
-use super::kind::{Operands, kinds};
-
-fn of_float<'g>(
-    operands: &Operands<'_, 'g>,
-    function: impl Fn(Node<'g>) -> Node<'g>,
-) -> Result<Vec<Node<'g>>> {
-    Ok(vec![function(operands.float("x")?)])
-}
+use super::elementwise::of_float;
+use super::kind::kinds;
 
 /// The angle whose tangent is `x`: a polynomial within `|x| <= tan(pi / 8)`, to which the rest is
 /// turned by `pi / 4` or `pi / 2` (Cephes, `atanf`; within two units in the last place).

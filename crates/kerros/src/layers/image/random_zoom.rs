@@ -15,7 +15,7 @@ use crate::object::{Config, ConfigReader, Described};
 /// width]`, `-> ` the same
 ///
 /// # Parameters
-/// - `height_factor`: above -1, to 1: a number for either direction, or the lower and the upper
+/// - `height_factor`: from -1 to 1: a number for either direction, or the lower and the upper
 ///   bound. 0.2 shows 20 % more of the image (it becomes smaller), -0.2 as much less.
 /// - `width_factor`: likewise; by default what is drawn for the height, so that nothing is
 ///   distorted.
