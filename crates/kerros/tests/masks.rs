@@ -87,7 +87,7 @@ fn unrolled_steps_repeat_where_they_are_masked() -> Result<()> {
         model.build([3, 1])?;
         let zero = Tensor::full([1, 1], 0.0f32);
         model.set_weights(&[Tensor::full([1, 1], 1.0f32), zero, Tensor::full([1], 0.0f32)])?;
-        let y = model.predict(&steps())?;
+        let y = model.predict(steps())?;
         assert_eq!(y.as_slice::<f32>()?[..3], [1.0, 2.0, last], "unroll {unroll}");
     }
     Ok(())
