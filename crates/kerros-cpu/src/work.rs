@@ -14,7 +14,7 @@ use kerros_kernels::attention;
 use kerros_kernels::conv::ConvScratch;
 use kerros_kernels::copy::{self, Strided, join};
 use kerros_kernels::cross_entropy::{Targets, softmax_cross_entropy};
-use kerros_kernels::gemm::{Activation, Gemm, Matrix, Pair, Scratch, gemm};
+use kerros_kernels::gemm::{Activation, Gemm, Matrix, Operands, Pair, Scratch, gemm};
 use kerros_kernels::index::{gather, scatter_add};
 use kerros_kernels::map::{Input, Map, MapScratch};
 use kerros_kernels::norm::sum_of_squares;
@@ -330,7 +330,7 @@ impl<'a> Work<'a> {
     }
 
     fn gemm(&self, scratch: &mut Scratch) -> Result<()> {
-        let &Kernel::Gemm { batch, m, n, k, ref op, bias, relu } = &self.step.kernel else {
+        let &Kernel::Gemm { batch, m, n, k, ref op, bias, relu, gate } = &self.step.kernel else {
             return Err(Error::new(ErrorKind::Internal, "not a matrix product"));
         };
         let (a, b, c) = (self.read(0), self.read(1), self.write(0));
@@ -352,22 +352,29 @@ impl<'a> Work<'a> {
             accumulate: false,
             has_bias: bias,
             activation: if relu { Activation::Relu } else { Activation::Identity },
+            gated: gate,
         };
         let pairs = [Pair::default()];
         if batch > 1 {
             for (at, c) in c.chunks_mut((m * n).max(1)).enumerate() {
                 let (a, b) = (&a[at * m * k..(at + 1) * m * k], &b[at * k * n..(at + 1) * k * n]);
-                gemm(self.isa, &product, 0..m, &pairs, a, b, None, c, scratch)?;
+                let operands = Operands { a, b, ..Operands::default() };
+                gemm(self.isa, &product, 0..m, &pairs, operands, c, scratch)?;
             }
             return Ok(());
         }
-        let bias = bias.then(|| self.read(2));
+        let operands = Operands {
+            a,
+            b,
+            bias: bias.then(|| self.read(2)),
+            gate: gate.then(|| self.read(self.step.reads.len() - 1)),
+        };
         // An operand that is divided begins with this thread's rows.
         let rows = self.units(m);
         let (product, rows) = match self.step.reads[0].access {
             Access::Part => (Gemm { m: rows.len(), ..product }, 0..rows.len()),
             Access::Whole => (product, rows),
         };
-        gemm(self.isa, &product, rows, &pairs, a, b, bias, c, scratch)
+        gemm(self.isa, &product, rows, &pairs, operands, c, scratch)
     }
 }

@@ -13,7 +13,7 @@ use std::time::Instant;
 
 use kerros_core::Result;
 use kerros_kernels::Isa;
-use kerros_kernels::gemm::{Gemm, Matrix, Pair, Scratch, gemm};
+use kerros_kernels::gemm::{Gemm, Matrix, Operands, Pair, Scratch, gemm};
 
 use peak::{Numbers, peak_rate_flops};
 
@@ -95,7 +95,8 @@ fn measure(isa: Isa, (name, m, k, n, a_transposed, b_transposed): Shape) -> Resu
         let batch_start = Instant::now();
         for _ in 0..batch {
             let (a, b) = (black_box(&*a), black_box(&*b));
-            gemm(isa, &product, 0..m, &[Pair::default()], a, b, None, c, &mut scratch)?;
+            let operands = Operands { a, b, ..Operands::default() };
+            gemm(isa, &product, 0..m, &[Pair::default()], operands, c, &mut scratch)?;
             black_box(&mut *c);
         }
         best_secs = best_secs.min(batch_start.elapsed().as_secs_f64() / batch as f64);

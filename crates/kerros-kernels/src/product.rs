@@ -150,6 +150,7 @@ impl TileJob for Multiply<'_> {
                             bias: bias.filter(|_| is_last).map(|bias| &bias[first..]),
                             ..Finish::default()
                         },
+                        extras: None,
                     };
                     tiles.tile(&tile, &mut self.c[rows.start * c_row_stride + first..]);
                 }

@@ -7,6 +7,7 @@ use kerros_graph::{Graph, NodeData, NodeId, Op, StateId};
 
 use crate::check::check;
 use crate::device::CompileOptions;
+use crate::gates::join_gates;
 use crate::lower::lower;
 use crate::place::place;
 use crate::plan::Plan;
@@ -48,6 +49,9 @@ pub fn compile(
     let updates: Vec<(StateId, NodeId)> = targets.into_iter().zip(rest.iter().copied()).collect();
     let mut plan = lower(&graph, output_roots, &updates, options.fuse);
     plan.label = options.label.clone();
+    if options.fuse {
+        join_gates(&mut plan);
+    }
     schedule(&mut plan);
     place(&mut plan);
     check(&plan)?;

@@ -42,12 +42,13 @@ pub fn kernel_text(kernel: &Kernel) -> String {
     let turned = |on: bool| if on { "^T" } else { "" };
     match kernel {
         Kernel::Map(program) => format!("map{{{program}}}"),
-        Kernel::Gemm { batch, m, n, k, op, bias, relu } => {
+        Kernel::Gemm { batch, m, n, k, op, bias, relu, gate } => {
             let batch = if *batch > 1 { format!("{batch} x ") } else { String::new() };
             let (a, b) = (turned(op.transpose_a), turned(op.transpose_b));
             let bias = if *bias { " + bias" } else { "" };
             let relu = if *relu { ", relu" } else { "" };
-            format!("gemm{{{batch}{m} x {k} x {n}, a{a} b{b}{bias}{relu}}}")
+            let gate = if *gate { ", gate" } else { "" };
+            format!("gemm{{{batch}{m} x {k} x {n}, a{a} b{b}{bias}{relu}{gate}}}")
         }
         Kernel::Reduce { kind, int, outer, len, inner } => {
             let int = if *int { ".i32" } else { "" };

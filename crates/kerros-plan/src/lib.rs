@@ -1,7 +1,7 @@
 //! How it is computed: from a graph to a plan, and the [`Device`] that runs it.
 //!
-//! [`compile()`] is the road: simplify, decompose, simplify, group and `lower` to steps,
-//! [`schedule`] into regions between barriers, [`place`] in the arena, [`check`].
+//! [`compile()`] is the road: simplify, decompose, simplify, group and `lower` to steps, join
+//! [`gates`] to products, [`schedule`] into regions between barriers, [`place`] in the arena, [`check`].
 #![forbid(unsafe_code)]
 
 pub mod attention;
@@ -9,6 +9,7 @@ pub mod check;
 pub mod compile;
 pub mod device;
 pub mod explain;
+pub mod gates;
 pub mod lives;
 mod lower;
 pub mod place;

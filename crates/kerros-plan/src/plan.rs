@@ -92,7 +92,8 @@ pub fn rows_of(rows: usize, index: usize, count: usize) -> Range<usize> {
 pub enum Kernel {
     /// An elementwise program. Inputs are the reads in order, outputs the writes.
     Map(Program),
-    /// `act(a · b + bias)`: reads a, b and maybe bias.
+    /// `act(a · b + bias)`, then 0 where a gate is 0 or less: reads a, b, maybe bias and maybe
+    /// a gate.
     Gemm {
         /// Products side by side.
         batch: usize,
@@ -108,6 +109,8 @@ pub enum Kernel {
         bias: bool,
         /// Whether `max(x, 0)` follows.
         relu: bool,
+        /// Whether the last read is a gate.
+        gate: bool,
     },
     /// A reduction of `[outer, len, inner]` over `len`.
     Reduce {

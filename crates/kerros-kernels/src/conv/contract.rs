@@ -259,10 +259,10 @@ impl BlockJob<'_> {
                     (kernel, stride)
                 };
                 let finish = Finish {
-                    total: None,
                     add_out: !is_first,
                     bias: self.bias.filter(|_| is_last).map(|bias| &bias[column..]),
                     relu: self.relu && is_last,
+                    ..Finish::default()
                 };
                 for line in 0..self.rows.num_lines() {
                     let (from, to) = self.rows.line(line);
@@ -281,6 +281,7 @@ impl BlockJob<'_> {
                             b_padded: pack,
                             out_row_stride: self.rows.rows.out,
                             finish,
+                            extras: None,
                         };
                         let at = to + rows.start * self.rows.rows.out + column;
                         tiles.tile(&tile, &mut out[at..]);

@@ -307,6 +307,7 @@ impl TileJob for KernelGradient<'_> {
                             b_padded: pack,
                             out_row_stride: stride,
                             finish,
+                            extras: None,
                         };
                         let at = (rows.start + strip.start) * stride + column;
                         tiles.tile(&tile, &mut dkernel[at..]);

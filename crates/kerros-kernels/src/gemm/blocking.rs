@@ -7,8 +7,9 @@ use kerros_core::law::CONTRACTION_CHUNK;
 use super::cuts::Cuts;
 use super::pack::Packing;
 use super::scratch::{AlignedBuffer, Scratch};
-use super::tile::{Finish, Grid, Segment, Tile, Tiles};
-use super::{Activation, Gemm, Matrix, Pair};
+use super::tile::{Extras, Finish, Grid, Segment, Start, Tile, Tiles};
+use super::{Activation, Gemm, Matrix, Operands, Pair};
+use crate::l2_bytes;
 
 /// A checked product: some rows of one [`Gemm`].
 #[derive(Clone, Debug)]
@@ -16,21 +17,23 @@ pub(super) struct Product<'a> {
     pub gemm: &'a Gemm,
     pub rows: Range<usize>,
     pub pairs: &'a [Pair],
-    pub a: &'a [f32],
-    pub b: &'a [f32],
-    pub bias: Option<&'a [f32]>,
+    pub operands: Operands<'a>,
 }
 
-/// One chunk of one pair's contraction: `len` positions of A and B from here on.
+/// A part of one chunk of one pair's contraction: `len` positions of A and B from here on.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Chunk<'a> {
-    /// From the first of the product's rows and the chunk's first position on.
+pub(super) struct Part<'a> {
+    /// From the first of the product's rows and the part's first position on.
     pub a: &'a [f32],
-    /// From the chunk's first position and the first column on.
+    /// From the part's first position and the first column on.
     pub b: &'a [f32],
     pub len: usize,
-    pub is_first: bool,
-    pub is_last: bool,
+    /// Whether its chunk is the first, or the last, of all.
+    pub in_first_chunk: bool,
+    pub in_last_chunk: bool,
+    /// Whether its chunk begins, or ends, with it.
+    pub starts_chunk: bool,
+    pub ends_chunk: bool,
 }
 
 impl<'a> Product<'a> {
@@ -38,27 +41,35 @@ impl<'a> Product<'a> {
         (self.pairs.len() * self.gemm.k.div_ceil(CONTRACTION_CHUNK)).max(1)
     }
 
-    /// The chunks of all pairs in the order of the law; at least one, perhaps empty.
-    pub(super) fn chunks(&self) -> impl Iterator<Item = Chunk<'a>> {
-        let Product { gemm, rows, pairs, a, b, .. } = self.clone();
+    /// The chunks of all pairs in the order of the law, each in parts of at most `longest`
+    /// positions; at least one part, perhaps empty.
+    pub(super) fn parts(&self, longest: usize) -> impl Iterator<Item = Part<'a>> {
+        let Product { gemm, rows, pairs, operands: Operands { a, b, .. } } = self.clone();
         let per_pair = gemm.k.div_ceil(CONTRACTION_CHUNK);
         let num_chunks = self.num_chunks();
-        (0..num_chunks).map(move |index| {
-            let (is_first, is_last) = (index == 0, index + 1 == num_chunks);
-            if pairs.is_empty() || gemm.k == 0 {
-                return Chunk { a: &[], b: &[], len: 0, is_first, is_last };
-            }
-            let pair = pairs[index / per_pair];
-            let start = index % per_pair * CONTRACTION_CHUNK;
-            let a_start =
-                pair.a_offset + rows.start * gemm.a.row_stride + start * gemm.a.col_stride;
-            Chunk {
-                a: &a[a_start..],
-                b: &b[pair.b_offset + start * gemm.b.row_stride..],
-                len: (gemm.k - start).min(CONTRACTION_CHUNK),
-                is_first,
-                is_last,
-            }
+        (0..num_chunks).flat_map(move |index| {
+            let chunk_start = index % per_pair.max(1) * CONTRACTION_CHUNK;
+            let chunk_len = (gemm.k - chunk_start).min(CONTRACTION_CHUNK);
+            let pair = pairs.get(index / per_pair.max(1)).copied();
+            (0..chunk_len.max(1)).step_by(longest).map(move |from| {
+                let start = chunk_start + from;
+                let len = longest.min(chunk_len - from);
+                let a_offset = rows.start * gemm.a.row_stride + start * gemm.a.col_stride;
+                let b_offset = start * gemm.b.row_stride;
+                let (a, b) = match pair.filter(|_| len > 0) {
+                    Some(pair) => (&a[pair.a_offset + a_offset..], &b[pair.b_offset + b_offset..]),
+                    None => (&a[..0], &b[..0]),
+                };
+                Part {
+                    a,
+                    b,
+                    len,
+                    in_first_chunk: index == 0,
+                    in_last_chunk: index + 1 == num_chunks,
+                    starts_chunk: from == 0,
+                    ends_chunk: from + len == chunk_len,
+                }
+            })
         })
     }
 }
@@ -74,14 +85,20 @@ struct Blocking {
     panels_per_block: usize,
     /// Strips that are worked on together, so that they stay in the L2 cache.
     strips_per_block: usize,
+    /// Positions that are worked on together, so that a strip and a panel stay in the L1 cache.
+    depth: usize,
     pack_a: bool,
     pack_b: bool,
 }
 
-/// Floats of B that are packed together: half of a 2 MiB L2 cache.
+/// Floats of B that are worked on together where they are read in place: half of a 2 MiB L2 cache.
 const B_BLOCK_FLOATS: usize = 256 * 1024;
-/// Floats of A that are packed together.
-const A_BLOCK_FLOATS: usize = 96 * 1024;
+/// What part of the L2 cache packed panels of B may fill.
+const PACKED_B_PART: usize = 2;
+/// What part of the L2 cache packed strips of A may fill.
+const PACKED_A_PART: usize = 4;
+/// Positions that are worked on together where something is packed.
+const PACKED_DEPTH: usize = 256;
 /// From this many panels on, the next strip of A is fetched ahead of use.
 const MIN_PREFETCH_PARTS: usize = 3;
 /// Panels that a strip is multiplied with before the next part of the next strip is fetched.
@@ -117,7 +134,6 @@ impl Blocking {
         let pack_b = !in_place || strips.num() > max_strips && n > 2 * T::VECTORS * T::LANES;
         let panel_vectors = if pack_b { T::VECTORS } else { T::max_vectors(highest) };
         let panels = Cuts::new(n.div_ceil(T::LANES), panel_vectors);
-        let panel_floats = panel_vectors * T::LANES * chunk_len;
 
         // A strip is read once per panel: a packed copy pays from the third on, unless the strip
         // lies in lines so few and so spread that the L1 cache holds them.
@@ -125,11 +141,16 @@ impl Blocking {
             && k <= MAX_LINES_IN_PLACE
             && !a.col_stride.is_multiple_of(CONFLICT_STRIDE / 8);
         let pack_a = panels.num() >= 3 && a.col_stride != 1 && !stays;
+        // Where a copy of A is made anyway, as much of both as the caches hold is used up at once.
+        let depth = if pack_a && pack_b { chunk_len.min(PACKED_DEPTH) } else { chunk_len };
+        let l2_floats = l2_bytes() / size_of::<f32>();
+        let b_floats = if pack_a && pack_b { l2_floats / PACKED_B_PART } else { B_BLOCK_FLOATS };
         Blocking {
             strips,
             panels,
-            panels_per_block: (B_BLOCK_FLOATS / panel_floats).max(1),
-            strips_per_block: (A_BLOCK_FLOATS / (highest * chunk_len)).max(1),
+            panels_per_block: (b_floats / (panel_vectors * T::LANES * depth)).max(1),
+            strips_per_block: (l2_floats / PACKED_A_PART / (highest * depth)).max(1),
+            depth,
             pack_a,
             pack_b,
         }
@@ -147,7 +168,9 @@ pub(super) fn multiply<T: Tiles>(
     let blocking = Blocking::new::<T>(product);
     // Where C must keep its old numbers until the end, the sums of chunks wait elsewhere.
     let keep_apart = gemm.accumulate && product.num_chunks() > 1;
-    let Scratch { a: a_buffer, b: b_buffer, totals } = scratch;
+    // So do chains that are worked on in several parts.
+    let in_parts = gemm.k.min(CONTRACTION_CHUNK) > blocking.depth;
+    let Scratch { a: a_buffer, b: b_buffer, totals, chains } = scratch;
 
     for first_panel in (0..blocking.panels.num()).step_by(blocking.panels_per_block) {
         let panels =
@@ -155,44 +178,71 @@ pub(super) fn multiply<T: Tiles>(
         let vectors = blocking.panels.start(panels.start)..blocking.panels.start(panels.end);
         let columns = vectors.start * T::LANES..gemm.n.min(vectors.end * T::LANES);
         let row_stride = vectors.len() * T::LANES;
-        let totals = totals.take(if keep_apart { product.rows.len() * row_stride } else { 0 });
+        let elements = product.rows.len() * row_stride;
+        let totals = totals.take(if keep_apart { elements } else { 0 });
+        let chains = chains.take(if in_parts { elements } else { 0 });
 
-        for chunk in product.chunks() {
-            let b = chunk.b.get(columns.start * gemm.b.col_stride..).unwrap_or(&[]);
+        for part in product.parts(blocking.depth) {
+            let b = part.b.get(columns.start * gemm.b.col_stride..).unwrap_or(&[]);
             let block = Block {
                 gemm,
                 blocking,
-                a: chunk.a,
+                a: part.a,
                 b,
-                k: chunk.len,
+                k: part.len,
                 panels: panels.clone(),
                 columns: columns.clone(),
             };
             let packed = if blocking.pack_b {
-                let packed = b_buffer.take(chunk.len * row_stride);
+                let packed = b_buffer.take(part.len * row_stride);
                 block.pack_panels(tiles, packed);
                 &*packed
             } else {
                 &[]
             };
-            if keep_apart && !chunk.is_last {
-                let finish = Finish { add_out: !chunk.is_first, ..Finish::default() };
-                block.run(tiles, packed, a_buffer, finish, totals, row_stride);
+            if !part.ends_chunk {
+                let extras = Extras { start: Start::Out, gate: None };
+                let extras = Some(extras).filter(|_| !part.starts_chunk);
+                let ends = Ends { finish: Finish::default(), extras };
+                block.run(tiles, packed, a_buffer, ends, chains, row_stride);
+                continue;
+            }
+            let start = match part.starts_chunk {
+                true => Start::Zero,
+                false => Start::Grid(Grid { numbers: chains, row_stride }),
+            };
+            let gate = product.operands.gate.filter(|_| part.in_last_chunk);
+            let gate =
+                gate.map(|gate| Grid { numbers: &gate[columns.start..], row_stride: gemm.n });
+            let plain = part.starts_chunk && gate.is_none();
+            let extras = (!plain).then_some(Extras { start, gate });
+            if keep_apart && !part.in_last_chunk {
+                let finish = Finish { add_out: !part.in_first_chunk, ..Finish::default() };
+                block.run(tiles, packed, a_buffer, Ends { finish, extras }, totals, row_stride);
             } else {
+                let last = part.in_last_chunk;
+                let bias = product.operands.bias.filter(|_| last);
                 let finish = Finish {
                     total: keep_apart.then_some(Grid { numbers: totals, row_stride }),
-                    add_out: gemm.accumulate || !chunk.is_first,
-                    bias: product.bias.filter(|_| chunk.is_last).map(|bias| &bias[columns.start..]),
-                    relu: chunk.is_last && gemm.activation == Activation::Relu,
+                    add_out: gemm.accumulate || !part.in_first_chunk,
+                    bias: bias.map(|bias| &bias[columns.start..]),
+                    relu: last && gemm.activation == Activation::Relu,
                 };
-                let out = &mut c[columns.start..];
-                block.run(tiles, packed, a_buffer, finish, out, gemm.c_row_stride);
+                let (ends, out) = (Ends { finish, extras }, &mut c[columns.start..]);
+                block.run(tiles, packed, a_buffer, ends, out, gemm.c_row_stride);
             }
         }
     }
 }
 
-/// All rows of some panels of columns, over one chunk.
+/// How the chains of a block begin and end.
+#[derive(Clone, Copy, Debug)]
+struct Ends<'a> {
+    finish: Finish<'a>,
+    extras: Option<Extras<'a>>,
+}
+
+/// All rows of some panels of columns, over some positions.
 #[derive(Clone, Debug)]
 struct Block<'a> {
     gemm: &'a Gemm,
@@ -201,7 +251,7 @@ struct Block<'a> {
     a: &'a [f32],
     /// From the first of `columns` on.
     b: &'a [f32],
-    /// Length of the chunk.
+    /// How many positions.
     k: usize,
     panels: Range<usize>,
     columns: Range<usize>,
@@ -234,6 +284,9 @@ impl Block<'_> {
         // Where rows of B are contiguous a few are read from end to end, for all panels.
         let together = if col_stride == 1 { PACKED_TOGETHER } else { self.k.max(1) };
         for p in (0..self.k).step_by(together) {
+            if col_stride == 1 {
+                fetch_rows(self.b, p + together..self.k, row_stride, self.columns.len());
+            }
             for panel in self.panels.clone() {
                 let (columns, width) = self.panel::<T>(panel);
                 let packing = Packing {
@@ -257,6 +310,10 @@ impl Block<'_> {
         // Likewise where the columns of A are.
         let together = if row_stride == 1 { PACKED_TOGETHER } else { self.k.max(1) };
         for p in (0..self.k).step_by(together) {
+            if row_stride == 1 {
+                let rows = first_row..strips.start(group.end);
+                fetch_rows(&self.a[rows.start..], p + together..self.k, col_stride, rows.len());
+            }
             for strip in group.clone() {
                 let rows = strips.range(strip);
                 let width = rows.len();
@@ -297,7 +354,7 @@ impl Block<'_> {
         tiles: T,
         packed_b: &[f32],
         a_buffer: &mut AlignedBuffer,
-        finish: Finish<'_>,
+        ends: Ends<'_>,
         out: &mut [f32],
         out_row_stride: usize,
     ) {
@@ -327,6 +384,7 @@ impl Block<'_> {
                     } else {
                         (self.b.get(columns.start..), self.gemm.b.row_stride, width)
                     };
+                    let extras = ends.extras.map(|extras| extras.at(rows.start, columns.start));
                     let tile = Tile {
                         rows: rows.len(),
                         columns: columns.len(),
@@ -338,7 +396,8 @@ impl Block<'_> {
                         b_row_stride,
                         b_padded: pack_b,
                         out_row_stride,
-                        finish: finish.at(rows.start, columns.start),
+                        finish: ends.finish.at(rows.start, columns.start),
+                        extras: extras.as_ref(),
                     };
                     if !pack_a {
                         let part = panel - self.panels.start;
@@ -350,6 +409,14 @@ impl Block<'_> {
                 }
             }
         }
+    }
+}
+
+/// Asks for the next few rows of a matrix: they are soon packed, and too short and too far apart
+/// for the processor to foresee.
+fn fetch_rows(matrix: &[f32], rows: Range<usize>, row_stride: usize, width: usize) {
+    for row in rows.take(PACKED_TOGETHER) {
+        matrix[row * row_stride..][..width].chunks(LINE_FLOATS).for_each(prefetch);
     }
 }
 

@@ -5,19 +5,18 @@ use std::ops::Range;
 use kerros_core::{Error, ErrorKind, Result};
 
 use super::tile::extent;
-use super::{Gemm, Matrix, Pair};
+use super::{Gemm, Matrix, Operands, Pair};
 
 /// Refuses rows, strides, offsets and lengths that do not fit each other.
 pub(super) fn check(
     gemm: &Gemm,
     rows: &Range<usize>,
     pairs: &[Pair],
-    a: &[f32],
-    b: &[f32],
-    bias: Option<&[f32]>,
+    operands: Operands<'_>,
     c_rows: &[f32],
 ) -> Result<()> {
     let Gemm { m, n, k, .. } = *gemm;
+    let Operands { a, b, bias, gate } = operands;
     if rows.start > rows.end || rows.end > m {
         return Err(refuse(format!("rows {rows:?} were asked for"), format!("a part of 0..{m}")));
     }
@@ -49,6 +48,13 @@ pub(super) fn check(
             return Err(refuse("no bias was given".into(), format!("{n} elements")));
         }
         _ => {}
+    }
+    let gates = if gemm.gated { num_rows.saturating_mul(n) } else { 0 };
+    if gate.is_some() != gemm.gated || gate.is_some_and(|gate| gate.len() < gates) {
+        let got = gate.map_or("no gate was given".into(), |gate| {
+            format!("a gate of {} elements was given", gate.len())
+        });
+        return Err(refuse(got, format!("{gates} for the rows {rows:?}")));
     }
     if num_rows == 0 || n == 0 || k == 0 {
         return Ok(());

@@ -4,10 +4,12 @@
 //! where A is stored transposed its columns are loaded as they are, otherwise the rows are
 //! transposed in registers on the way.
 
+use kerros_core::law::CONTRACTION_CHUNK;
+
 use super::blocking::Product;
 use super::scratch::Scratch;
 use super::tile::{DotRows, Finish, Segment, Tile, Tiles};
-use super::tile_scalar::relu;
+use super::tile_scalar::{gated, relu};
 use super::{Activation, Matrix};
 
 /// Whether the product is a single column, and long enough to fill vectors.
@@ -26,8 +28,8 @@ pub(super) fn multiply<T: Tiles>(
 ) {
     let gemm = product.gemm;
     let y = scratch.totals.take(product.rows.len());
-    for chunk in product.chunks() {
-        let (k, add_out) = (chunk.len, !chunk.is_first);
+    for chunk in product.parts(CONTRACTION_CHUNK) {
+        let (k, add_out) = (chunk.len, !chunk.in_first_chunk);
         let (x, x_stride) = (chunk.b, gemm.b.row_stride);
         if gemm.a.col_stride == 1 {
             let row_stride = gemm.a.row_stride;
@@ -47,19 +49,26 @@ pub(super) fn multiply<T: Tiles>(
                     b_padded: false,
                     out_row_stride: 0,
                     finish: Finish { add_out, ..Finish::default() },
+                    extras: None,
                 };
                 tiles.tile(&tile, y);
             }
         }
     }
 
-    let bias = product.bias.map(|bias| bias[0]);
+    let bias = product.operands.bias.map(|bias| bias[0]);
     for (i, &mut y) in y.iter_mut().enumerate() {
         let c = &mut c[i * gemm.c_row_stride];
         let mut sum = if gemm.accumulate { *c + y } else { y };
         if let Some(bias) = bias {
             sum += bias;
         }
-        *c = if gemm.activation == Activation::Relu { relu(sum) } else { sum };
+        if gemm.activation == Activation::Relu {
+            sum = relu(sum);
+        }
+        *c = match product.operands.gate {
+            Some(gate) => gated(gate[i], sum),
+            None => sum,
+        };
     }
 }

@@ -12,7 +12,8 @@
 //! is one chain of fused multiply-adds from 0, `k` ascending
 //! ([`dot_chain`](kerros_core::law::dot_chain)); the sums of all chunks of all pairs are
 //! added in order, one after the other; then the old C is added if asked for; then the bias;
-//! then the activation is applied. Where a result is NaN, its payload is left open.
+//! then the activation is applied; then a closed gate makes it 0. Where a result is NaN, its
+//! payload is left open.
 
 mod blocking;
 mod check;
@@ -103,8 +104,11 @@ pub struct Gemm {
     pub accumulate: bool,
     /// Whether a row vector is added to every row.
     pub has_bias: bool,
-    /// What is applied last.
+    /// What is applied then.
     pub activation: Activation,
+    /// Whether elements whose gate is not above 0 become 0 in the end: the derivative of `relu`
+    /// on the way back through a layer.
+    pub gated: bool,
 }
 
 impl Gemm {
@@ -120,8 +124,23 @@ impl Gemm {
             accumulate: false,
             has_bias: false,
             activation: Activation::Identity,
+            gated: false,
         }
     }
+}
+
+/// What a product reads.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Operands<'a> {
+    /// The whole of every A.
+    pub a: &'a [f32],
+    /// The whole of every B.
+    pub b: &'a [f32],
+    /// `n` numbers, exactly when [`Gemm::has_bias`].
+    pub bias: Option<&'a [f32]>,
+    /// For the computed rows of C and nothing before them, `n` numbers each without gaps, exactly
+    /// when [`Gemm::gated`]: an element of C becomes 0 where its gate is 0 or less.
+    pub gate: Option<&'a [f32]>,
 }
 
 /// Where one A and one B of a batch-reduce product begin, in elements.
@@ -142,8 +161,7 @@ pub struct Pair {
 /// - `rows`: which rows of C to compute, a part of `0..gemm.m`.
 /// - `pairs`: where each A and B begins; usually one `Pair::default()`. Without pairs, or
 ///   with `k = 0`, the sum is 0.
-/// - `a`, `b`: whole operands, not only the part for `rows`.
-/// - `bias`: `n` numbers, exactly when `gemm.has_bias`.
+/// - `operands`: the whole of A and B, not only the part for `rows`; see [`Operands`].
 /// - `c_rows`: the rows `rows` of C and nothing before them. Gaps between rows are left alone.
 ///
 /// # Errors
@@ -153,30 +171,28 @@ pub struct Pair {
 /// # Example
 /// ```
 /// use kerros_kernels::Isa;
-/// use kerros_kernels::gemm::{Activation, Gemm, Pair, Scratch, gemm};
+/// use kerros_kernels::gemm::{Activation, Gemm, Operands, Pair, Scratch, gemm};
 ///
 /// // [[1, 2], [3, 4]] * [[1, -1], [1, -1]] + [0.5, 0.5], then max(x, 0).
 /// let dense = Gemm { has_bias: true, activation: Activation::Relu, ..Gemm::row_major(2, 2, 2) };
 /// let (a, b, bias) = ([1.0, 2.0, 3.0, 4.0], [1.0, -1.0, 1.0, -1.0], [0.5, 0.5]);
 /// let mut c = [f32::NAN; 4];
 /// let mut scratch = Scratch::new();
-/// gemm(Isa::detect(), &dense, 0..2, &[Pair::default()], &a, &b, Some(&bias), &mut c, &mut scratch)?;
+/// let operands = Operands { a: &a, b: &b, bias: Some(&bias), ..Operands::default() };
+/// gemm(Isa::detect(), &dense, 0..2, &[Pair::default()], operands, &mut c, &mut scratch)?;
 /// assert_eq!(c, [3.5, 0.0, 7.5, 0.0]);
 /// # Ok::<(), kerros_core::Error>(())
 /// ```
-#[allow(clippy::too_many_arguments)]
 pub fn gemm(
     isa: Isa,
     gemm: &Gemm,
     rows: Range<usize>,
     pairs: &[Pair],
-    a: &[f32],
-    b: &[f32],
-    bias: Option<&[f32]>,
+    operands: Operands<'_>,
     c_rows: &mut [f32],
     scratch: &mut Scratch,
 ) -> Result<()> {
-    check::check(gemm, &rows, pairs, a, b, bias, c_rows)?;
+    check::check(gemm, &rows, pairs, operands, c_rows)?;
     if rows.is_empty() || gemm.n == 0 {
         return Ok(());
     }
@@ -186,7 +202,7 @@ pub fn gemm(
         true => &Gemm { k: 0, a: nothing, b: nothing, ..*gemm },
         false => gemm,
     };
-    let product = Product { gemm, rows, pairs, a, b, bias };
+    let product = Product { gemm, rows, pairs, operands };
     with_tiles(isa, Multiply { product, c: c_rows, scratch });
     Ok(())
 }

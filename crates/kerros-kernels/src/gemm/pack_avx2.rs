@@ -84,20 +84,25 @@ pub(super) fn pack_adjacent(packing: &Packing<'_>, packed: &mut [f32]) {
     assert!(extent(k, position_stride, width, 1) <= numbers.len());
     let end = extent(k, packed_stride, width, 1);
     assert!(end <= packed.len());
+    let (whole, rest) = (width / LANES * LANES, width % LANES);
+    let mask = first_lanes(rest);
     for p in 0..k {
         let from = numbers.as_ptr().wrapping_add(p * position_stride);
         let to = packed.as_mut_ptr().wrapping_add(p * packed_stride);
-        for j in (0..width).step_by(LANES) {
-            let lanes = width - j;
-            let mask = first_lanes(lanes);
-            let (from, to) = (from.wrapping_add(j), to.wrapping_add(j));
+        for j in (0..whole).step_by(LANES) {
+            // SAFETY: the assertions above proved `k` rows of `width` numbers.
+            let row = unsafe { _mm256_loadu_ps(from.wrapping_add(j)) };
+            // SAFETY: likewise for the places.
+            unsafe { _mm256_storeu_ps(to.wrapping_add(j), row) };
+        }
+        if rest > 0 {
             // SAFETY: the assertions above proved `k` rows of `width` numbers; the mask ends
             // with them.
-            let row = unsafe { _mm256_maskload_ps(from, mask) };
-            // Whole registers where what they spill over is padding, or written next.
-            let stored = if p * packed_stride + j + LANES <= end { LANES } else { lanes };
+            let row = unsafe { _mm256_maskload_ps(from.wrapping_add(whole), mask) };
+            // A whole register where what it spills over is padding, or written next.
+            let stored = if p * packed_stride + whole + LANES <= end { LANES } else { rest };
             // SAFETY: `stored` places lie there: those of this position, or up to `end`.
-            unsafe { store_first(to, stored, row) };
+            unsafe { store_first(to.wrapping_add(whole), stored, row) };
         }
     }
 }

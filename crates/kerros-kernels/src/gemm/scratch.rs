@@ -10,6 +10,8 @@ pub struct Scratch {
     pub(crate) b: AlignedBuffer,
     /// Sums of chunks that may not be kept in C.
     pub(crate) totals: AlignedBuffer,
+    /// Chains of which only a part has been worked on.
+    pub(crate) chains: AlignedBuffer,
 }
 
 impl Scratch {

@@ -6,7 +6,7 @@ use kerros_core::law::{CONTRACTION_CHUNK, dot_chain};
 use kerros_core::program::Binary;
 use kerros_core::{ErrorKind, Philox, Result, philox};
 
-use super::{Activation, Gemm, Matrix, Pair, Scratch, gemm};
+use super::{Activation, Gemm, Matrix, Operands, Pair, Scratch, gemm};
 use crate::Isa;
 
 /// How an operand is stored.
@@ -41,6 +41,7 @@ struct Case {
     a: Vec<f32>,
     b: Vec<f32>,
     bias: Option<Vec<f32>>,
+    gate: Option<Vec<f32>>,
     c: Vec<f32>,
 }
 
@@ -71,6 +72,7 @@ impl Case {
             a: numbers(1, matrix_len(a, m, k)),
             b: numbers(2, matrix_len(b, k, n)),
             bias: None,
+            gate: None,
             c: numbers(4, m * n),
         }
     }
@@ -88,6 +90,16 @@ impl Case {
 
     fn relu(mut self) -> Self {
         self.gemm.activation = Activation::Relu;
+        self
+    }
+
+    /// About half of the gates are closed, some of them by a zero; some are NaN.
+    fn gate(mut self) -> Self {
+        self.gemm.gated = true;
+        let mut gate = numbers(5, self.gemm.m * self.gemm.n);
+        let special = [0.0, -0.0, f32::NAN, 1e-45, -1e-45];
+        gate.iter_mut().step_by(7).zip(special.iter().cycle()).for_each(|(to, &x)| *to = x);
+        self.gate = Some(gate);
         self
     }
 
@@ -142,6 +154,9 @@ impl Case {
                 if self.gemm.activation == Activation::Relu {
                     x = Binary::Max.apply(x, 0.0);
                 }
+                if self.gate.as_ref().is_some_and(|gate| gate[i * n + j] <= 0.0) {
+                    x = 0.0;
+                }
                 *c = x;
             }
         }
@@ -165,8 +180,14 @@ impl Case {
         c_rows: &mut [f32],
         scratch: &mut Scratch,
     ) -> Result<()> {
-        let bias = self.bias.as_deref();
-        gemm(isa, &self.gemm, rows, &self.pairs, &self.a, &self.b, bias, c_rows, scratch)
+        let n = self.gemm.n;
+        let operands = Operands {
+            a: &self.a,
+            b: &self.b,
+            bias: self.bias.as_deref(),
+            gate: self.gate.as_deref().map(|gate| &gate[rows.start * n..rows.end * n]),
+        };
+        gemm(isa, &self.gemm, rows, &self.pairs, operands, c_rows, scratch)
     }
 
     /// Every instruction set, whole and in uneven parts, gives the bits of the law.
@@ -247,6 +268,7 @@ fn every_way_of_storing_operands() {
             {
                 Case::stored(m, n, k, a, b).check();
                 Case::stored(m, n, k, a, b).accumulate().bias().relu().check();
+                Case::stored(m, n, k, a, b).gate().check();
             }
         }
     }
@@ -272,6 +294,10 @@ fn chunks_of_the_contraction() {
             Case::new(m, n, k).check();
             Case::stored(m, n, k, Store::Transposed, Store::Transposed).accumulate().check();
             Case::new(m, n, k).accumulate().bias().relu().check();
+            Case::stored(m, n, k, Store::Plain, Store::Transposed)
+                .gate()
+                .c_row_stride(n + 2)
+                .check();
         }
     }
 }
@@ -282,6 +308,11 @@ fn several_blocks_of_columns_rows_and_chunks() {
         Case::new(110, 300, 1100),
         Case::stored(110, 300, 1100, Store::Transposed, Store::Plain),
         Case::stored(30, 600, 1030, Store::Plain, Store::Transposed).accumulate(),
+        Case::stored(200, 100, 700, Store::Transposed, Store::Plain).accumulate(),
+        Case::stored(40, 50, 2300, Store::Transposed, Store::Transposed)
+            .pairs(2)
+            .accumulate()
+            .gate(),
     ] {
         case.bias().check();
     }
@@ -373,6 +404,8 @@ fn what_does_not_fit_is_refused() {
     changed(&|case| case.bias = None);
     changed(&|case| case.gemm.has_bias = false);
     changed(&|case| case.bias = Some(vec![0.0; 29]));
+    changed(&|case| case.gemm.gated = true);
+    changed(&|case| case.gate = Some(vec![1.0; 600]));
     changed(&|case| case.gemm.c_row_stride = 29);
     changed(&|case| case.gemm.c_row_stride = usize::MAX / 2);
     changed(&|case| case.gemm.a.row_stride = usize::MAX);

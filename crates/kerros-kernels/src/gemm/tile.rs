@@ -28,6 +28,39 @@ pub(crate) struct Tile<'a> {
     pub b_padded: bool,
     pub out_row_stride: usize,
     pub finish: Finish<'a>,
+    /// What few tiles need.
+    pub extras: Option<&'a Extras<'a>>,
+}
+
+/// What few tiles need.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Extras<'a> {
+    pub start: Start<'a>,
+    /// Last of all: `x = 0` where the gate is 0 or less.
+    pub gate: Option<Grid<'a>>,
+}
+
+impl Extras<'_> {
+    /// The same for a tile that begins at this row and column.
+    pub(crate) fn at(self, row: usize, column: usize) -> Self {
+        let start = match self.start {
+            Start::Grid(grid) => Start::Grid(grid.at(row, column)),
+            start => start,
+        };
+        Extras { start, gate: self.gate.map(|gate| gate.at(row, column)) }
+    }
+}
+
+/// Where the chains of a tile begin.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) enum Start<'a> {
+    /// At 0.
+    #[default]
+    Zero,
+    /// Where an earlier tile left them, in the output.
+    Out,
+    /// Where an earlier tile left them, elsewhere.
+    Grid(Grid<'a>),
 }
 
 /// Positions of the contracted axis whose elements of A are evenly spaced: a matrix product
@@ -56,11 +89,11 @@ pub(crate) struct Finish<'a> {
 impl Finish<'_> {
     /// The same for a tile that begins at this row and column.
     pub(crate) fn at(self, row: usize, column: usize) -> Self {
-        let total = self.total.map(|Grid { numbers, row_stride }| Grid {
-            numbers: &numbers[row * row_stride + column..],
-            row_stride,
-        });
-        Finish { total, bias: self.bias.map(|bias| &bias[column..]), ..self }
+        Finish {
+            total: self.total.map(|total| total.at(row, column)),
+            bias: self.bias.map(|bias| &bias[column..]),
+            ..self
+        }
     }
 }
 
@@ -69,6 +102,24 @@ impl Finish<'_> {
 pub(crate) struct Grid<'a> {
     pub numbers: &'a [f32],
     pub row_stride: usize,
+}
+
+impl Grid<'_> {
+    /// The first element of a column.
+    #[inline(always)]
+    pub(super) fn from(self, column: usize) -> *const f32 {
+        self.numbers.as_ptr().wrapping_add(column)
+    }
+
+    /// From this row and column on.
+    fn at(self, row: usize, column: usize) -> Self {
+        Grid { numbers: &self.numbers[row * self.row_stride + column..], ..self }
+    }
+
+    /// Whether it has this many rows and columns.
+    fn holds(self, rows: usize, columns: usize) -> bool {
+        extent(rows, self.row_stride, columns, 1) <= self.numbers.len()
+    }
 }
 
 /// The tiles of one instruction set.
@@ -91,7 +142,12 @@ pub(crate) trait Tiles: Copy {
     /// before, its B `b_step` after that one's.
     fn tiles(self, tile: &Tile<'_>, num: usize, b_step: usize, out: &mut [f32]) {
         for index in 0..num {
-            self.tile(&tile.nth(index, b_step), &mut out[index * tile.columns..]);
+            let column = index * tile.columns;
+            let extras = tile.extras.map(|extras| extras.at(0, column));
+            let b = &tile.b[index.saturating_mul(b_step)..];
+            let finish = tile.finish.at(0, column);
+            let tile = Tile { b, finish, extras: extras.as_ref(), ..*tile };
+            self.tile(&tile, &mut out[column..]);
         }
     }
 
@@ -148,34 +204,34 @@ pub(crate) fn extent(rows: usize, row_stride: usize, cols: usize, col_stride: us
 }
 
 impl Tile<'_> {
-    /// The tile `index` places to the right, where the B of each is `b_step` after the last.
+    /// Panics unless every element that `num` tiles of `rows x vectors * lanes` side by side touch
+    /// lies inside its slice: what the loads and stores of the tiles rely on. The B of each is
+    /// `b_step` after the last.
     #[inline(always)]
-    pub(super) fn nth(&self, index: usize, b_step: usize) -> Self {
-        Tile {
-            b: &self.b[index.saturating_mul(b_step)..],
-            finish: self.finish.at(0, index * self.columns),
-            ..*self
-        }
-    }
-
-    /// Panics unless every element that a tile of `rows x vectors * lanes` touches lies
-    /// inside its slice: what the loads and stores of the tiles rely on.
-    #[inline(always)]
-    pub(super) fn check(&self, rows: usize, vectors: usize, lanes: usize, out: &[f32]) {
-        let columns = self.columns;
-        assert!(self.rows == rows && columns.div_ceil(lanes) == vectors);
+    pub(super) fn check(
+        &self,
+        [rows, vectors, lanes]: [usize; 3],
+        num: usize,
+        b_step: usize,
+        out: &[f32],
+    ) {
+        assert!(self.rows == rows && self.columns.div_ceil(lanes) == vectors);
         let mut k = 0;
         for segment in self.segments {
             let reach = extent(rows, self.a_row_stride, segment.len, self.a_col_stride);
             assert!(reach == 0 || reach.saturating_add(segment.offset) <= self.a.len());
             k += segment.len;
         }
-        let width = if self.b_padded { vectors * lanes } else { columns };
-        assert!(extent(k, self.b_row_stride, width, 1) <= self.b.len());
+        let width = if self.b_padded { vectors * lanes } else { self.columns };
+        let b_reach = extent(k, self.b_row_stride, width, 1);
+        assert!(b_step.saturating_mul(num - 1).saturating_add(b_reach) <= self.b.len());
+        let columns = num * self.columns;
         assert!(extent(rows, self.out_row_stride, columns, 1) <= out.len());
-        assert!(self.finish.total.is_none_or(|total| {
-            extent(rows, total.row_stride, columns, 1) <= total.numbers.len()
-        }));
+        assert!(self.finish.total.is_none_or(|total| total.holds(rows, columns)));
         assert!(self.finish.bias.is_none_or(|bias| columns <= bias.len()));
+        if let Some(extras) = self.extras {
+            assert!(extras.gate.is_none_or(|gate| gate.holds(rows, columns)));
+            assert!(!matches!(extras.start, Start::Grid(grid) if !grid.holds(rows, columns)));
+        }
     }
 }

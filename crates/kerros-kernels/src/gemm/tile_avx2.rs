@@ -5,7 +5,7 @@ use std::hint::black_box;
 
 use super::pack::Packing;
 use super::pack_avx2::{self, first_lanes};
-use super::tile::{DotRows, Tile, Tiles};
+use super::tile::{DotRows, Start, Tile, Tiles};
 use crate::lanes::avx2::store_first;
 use crate::{Isa, Level};
 
@@ -20,22 +20,34 @@ impl Avx2Tiles {
     }
 }
 
-/// Calls `sums::<ROWS, VECTORS, MASK_B>` for the shape of a tile.
+/// Calls `sums::<ROWS, VECTORS, MASK_B, EXTRAS>` for the shape of a tile.
 macro_rules! choose_shape {
     ($tile:expr, $num:expr, $b_step:expr, $out:expr; $($rows:literal: $($vectors:literal)*;)*) => {{
         let tile = $tile;
         let mask_b = !tile.b_padded && !tile.columns.is_multiple_of(LANES);
-        match (tile.rows, tile.columns.div_ceil(LANES), mask_b) {
+        match (tile.rows, tile.columns.div_ceil(LANES), mask_b, tile.extras.is_some()) {
             $($(
-                ($rows, $vectors, false) => sums::<$rows, $vectors, false>(tile, $num, $b_step, $out),
-                ($rows, $vectors, true) => sums::<$rows, $vectors, true>(tile, $num, $b_step, $out),
+                ($rows, $vectors, false, false) => {
+                    sums::<$rows, $vectors, false, false>(tile, $num, $b_step, $out)
+                }
+                ($rows, $vectors, true, false) => {
+                    sums::<$rows, $vectors, true, false>(tile, $num, $b_step, $out)
+                }
+                ($rows, $vectors, false, true) => {
+                    sums::<$rows, $vectors, false, true>(tile, $num, $b_step, $out)
+                }
+                ($rows, $vectors, true, true) => {
+                    sums::<$rows, $vectors, true, true>(tile, $num, $b_step, $out)
+                }
             )*)*
-            (rows, vectors, _) => unreachable!("no tile of {rows} x {vectors} vectors"),
+            (rows, vectors, ..) => unreachable!("no tile of {rows} x {vectors} vectors"),
         }
     }};
 }
 
 const LANES: usize = 8;
+/// Where chains begin that have no earlier part.
+const ZEROS: [f32; LANES] = [0.0; LANES];
 
 impl Tiles for Avx2Tiles {
     const LANES: usize = LANES;
@@ -114,18 +126,19 @@ const PREFETCH_STEPS: usize = 8;
 const PREFETCH_MIN_ROWS: usize = 5;
 
 /// Tiles side by side of `ROWS` rows and `VECTORS` registers each; `MASK_B` when the last vector
-/// of B may only be read in part.
+/// of B may only be read in part. Short tiles are quicker without what few of them need: `EXTRAS`.
 #[target_feature(enable = "avx2,fma")]
 #[inline(never)]
-fn sums<const ROWS: usize, const VECTORS: usize, const MASK_B: bool>(
+fn sums<const ROWS: usize, const VECTORS: usize, const MASK_B: bool, const EXTRAS: bool>(
     tile: &Tile<'_>,
     num: usize,
     b_step: usize,
     out: &mut [f32],
 ) {
-    // Where the last tile's elements lie inside their slices, so do those of the tiles before.
-    let Some(last) = num.checked_sub(1) else { return };
-    tile.nth(last, b_step).check(ROWS, VECTORS, LANES, &out[last * tile.columns..]);
+    if num == 0 {
+        return;
+    }
+    tile.check([ROWS, VECTORS, LANES], num, b_step, out);
     let last_lanes = tile.columns - (VECTORS - 1) * LANES;
     let last_mask = first_lanes(last_lanes);
     let last_is_whole = tile.columns.is_multiple_of(LANES);
@@ -135,6 +148,22 @@ fn sums<const ROWS: usize, const VECTORS: usize, const MASK_B: bool>(
         let first_column = index * tile.columns;
         let out_start = out.as_mut_ptr().wrapping_add(first_column);
         let mut sums = [[_mm256_setzero_ps(); VECTORS]; ROWS];
+        if EXTRAS && let Some(extras) = tile.extras {
+            let (from, row_stride) = match extras.start {
+                Start::Zero => (ZEROS.as_ptr(), 0),
+                Start::Out => (out_start.cast_const(), tile.out_row_stride),
+                Start::Grid(grid) => (grid.from(first_column), grid.row_stride),
+            };
+            let width = if matches!(extras.start, Start::Zero) { 0 } else { LANES };
+            unrolled!(ROWS, |i| {
+                unrolled!(VECTORS, |v| {
+                    let from = from.wrapping_add(i * row_stride + v * width);
+                    // SAFETY: `Tile::check` proved `ROWS x columns` elements of the output, and of
+                    // the grid.
+                    sums[i][v] = unsafe { load(from, is_whole(v), last_mask) };
+                });
+            });
+        }
 
         // The sums go where nobody may have been for long: the lines are on their way meanwhile.
         for i in 0..ROWS {
@@ -188,13 +217,10 @@ fn sums<const ROWS: usize, const VECTORS: usize, const MASK_B: bool>(
 
         let finish = tile.finish;
         if let Some(total) = finish.total {
+            let from = total.from(first_column);
             unrolled!(ROWS, |i| {
                 unrolled!(VECTORS, |v| {
-                    let from = total
-                        .numbers
-                        .as_ptr()
-                        .wrapping_add(first_column)
-                        .wrapping_add(i * total.row_stride + v * LANES);
+                    let from = from.wrapping_add(i * total.row_stride + v * LANES);
                     // SAFETY: `Tile::check` proved `ROWS x columns` elements of the total.
                     let total = unsafe { load(from, is_whole(v), last_mask) };
                     sums[i][v] = _mm256_add_ps(total, sums[i][v]);
@@ -225,6 +251,18 @@ fn sums<const ROWS: usize, const VECTORS: usize, const MASK_B: bool>(
                     // Not `x <= 0`: true for NaN, which stays.
                     let keep = _mm256_cmp_ps::<_CMP_NLE_UQ>(sums[i][v], _mm256_setzero_ps());
                     sums[i][v] = _mm256_and_ps(keep, sums[i][v]);
+                });
+            });
+        }
+        if EXTRAS && let Some(gate) = tile.extras.and_then(|extras| extras.gate) {
+            let from = gate.from(first_column);
+            unrolled!(ROWS, |i| {
+                unrolled!(VECTORS, |v| {
+                    let from = from.wrapping_add(i * gate.row_stride + v * LANES);
+                    // SAFETY: `Tile::check` proved `ROWS x columns` elements of the gate.
+                    let gate = unsafe { load(from, is_whole(v), last_mask) };
+                    let open = _mm256_cmp_ps::<_CMP_NLE_UQ>(gate, _mm256_setzero_ps());
+                    sums[i][v] = _mm256_and_ps(open, sums[i][v]);
                 });
             });
         }

@@ -5,7 +5,7 @@ use std::hint::black_box;
 
 use super::pack::Packing;
 use super::pack_avx512;
-use super::tile::{DotRows, Tile, Tiles};
+use super::tile::{DotRows, Start, Tile, Tiles};
 use crate::{Isa, Level};
 
 /// Proof of AVX-512 and the tiles made of it.
@@ -19,22 +19,26 @@ impl Avx512Tiles {
     }
 }
 
-/// Calls `tile::<ROWS, VECTORS, MASK_B>` for the shape of a tile.
+/// Calls `sums::<ROWS, VECTORS, MASK_B, EXTRAS>` for the shape of a tile.
 macro_rules! choose_shape {
     ($tile:expr, $out:expr; $($rows:literal: $($vectors:literal)*;)*) => {{
         let tile = $tile;
         let mask_b = !tile.b_padded && !tile.columns.is_multiple_of(LANES);
-        match (tile.rows, tile.columns.div_ceil(LANES), mask_b) {
+        match (tile.rows, tile.columns.div_ceil(LANES), mask_b, tile.extras.is_some()) {
             $($(
-                ($rows, $vectors, false) => sums::<$rows, $vectors, false>(tile, $out),
-                ($rows, $vectors, true) => sums::<$rows, $vectors, true>(tile, $out),
+                ($rows, $vectors, false, false) => sums::<$rows, $vectors, false, false>(tile, $out),
+                ($rows, $vectors, true, false) => sums::<$rows, $vectors, true, false>(tile, $out),
+                ($rows, $vectors, false, true) => sums::<$rows, $vectors, false, true>(tile, $out),
+                ($rows, $vectors, true, true) => sums::<$rows, $vectors, true, true>(tile, $out),
             )*)*
-            (rows, vectors, _) => unreachable!("no tile of {rows} x {vectors} vectors"),
+            (rows, vectors, ..) => unreachable!("no tile of {rows} x {vectors} vectors"),
         }
     }};
 }
 
 const LANES: usize = 16;
+/// Where chains begin that have no earlier part.
+const ZEROS: [f32; LANES] = [0.0; LANES];
 
 impl Tiles for Avx512Tiles {
     const LANES: usize = LANES;
@@ -113,17 +117,33 @@ const PREFETCH_STEPS: usize = 8;
 const PREFETCH_MIN_ROWS: usize = 5;
 
 /// A tile of `ROWS` rows and `VECTORS` registers side by side; `MASK_B` when the last vector
-/// of B may only be read in part.
+/// of B may only be read in part. Short tiles are quicker without what few of them need: `EXTRAS`.
 #[target_feature(enable = "avx512f")]
 #[inline(never)]
-fn sums<const ROWS: usize, const VECTORS: usize, const MASK_B: bool>(
+fn sums<const ROWS: usize, const VECTORS: usize, const MASK_B: bool, const EXTRAS: bool>(
     tile: &Tile<'_>,
     out: &mut [f32],
 ) {
-    tile.check(ROWS, VECTORS, LANES, out);
+    tile.check([ROWS, VECTORS, LANES], 1, 0, out);
     let last_mask = u16::MAX >> (VECTORS * LANES - tile.columns);
     let mask = |v: usize| if v + 1 == VECTORS { last_mask } else { u16::MAX };
     let mut sums = [[_mm512_setzero_ps(); VECTORS]; ROWS];
+    if EXTRAS && let Some(extras) = tile.extras {
+        let (from, row_stride) = match extras.start {
+            Start::Zero => (ZEROS.as_ptr(), 0),
+            Start::Out => (out.as_ptr(), tile.out_row_stride),
+            Start::Grid(grid) => (grid.from(0), grid.row_stride),
+        };
+        let width = if matches!(extras.start, Start::Zero) { 0 } else { LANES };
+        unrolled!(ROWS, |i| {
+            unrolled!(VECTORS, |v| {
+                let from = from.wrapping_add(i * row_stride + v * width);
+                // SAFETY: `Tile::check` proved `ROWS x columns` elements of the output, and of the
+                // grid.
+                sums[i][v] = unsafe { _mm512_maskz_loadu_ps(mask(v), from) };
+            });
+        });
+    }
 
     let (a_row_stride, a_col_stride) = (tile.a_row_stride, tile.a_col_stride);
     let mut a_rows = [tile.a.as_ptr(); 4];
@@ -202,6 +222,17 @@ fn sums<const ROWS: usize, const VECTORS: usize, const MASK_B: bool>(
                 // Not `x <= 0`: true for NaN, which stays.
                 let keep = _mm512_cmp_ps_mask::<_CMP_NLE_UQ>(sums[i][v], _mm512_setzero_ps());
                 sums[i][v] = _mm512_maskz_mov_ps(keep, sums[i][v]);
+            });
+        });
+    }
+    if EXTRAS && let Some(gate) = tile.extras.and_then(|extras| extras.gate) {
+        unrolled!(ROWS, |i| {
+            unrolled!(VECTORS, |v| {
+                let from = gate.numbers.as_ptr().wrapping_add(i * gate.row_stride + v * LANES);
+                // SAFETY: `Tile::check` proved `ROWS x columns` elements of the gate.
+                let gate = unsafe { _mm512_maskz_loadu_ps(mask(v), from) };
+                let open = _mm512_cmp_ps_mask::<_CMP_NLE_UQ>(gate, _mm512_setzero_ps());
+                sums[i][v] = _mm512_maskz_mov_ps(open, sums[i][v]);
             });
         });
     }

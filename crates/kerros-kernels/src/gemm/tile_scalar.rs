@@ -1,7 +1,7 @@
 //! Tiles of single lanes: the definition, on any machine.
 
 use super::pack::Packing;
-use super::tile::{DotRows, Tile, Tiles};
+use super::tile::{DotRows, Start, Tile, Tiles};
 
 #[derive(Clone, Copy)]
 pub(crate) struct ScalarTiles;
@@ -17,6 +17,16 @@ impl Tiles for ScalarTiles {
 
     fn tile(self, tile: &Tile<'_>, out: &mut [f32]) {
         let mut sums = [[0.0f32; 4]; 4];
+        let extras = tile.extras.copied().unwrap_or_default();
+        for (i, sums) in sums[..tile.rows].iter_mut().enumerate() {
+            for (j, sum) in sums[..tile.columns].iter_mut().enumerate() {
+                *sum = match extras.start {
+                    Start::Zero => 0.0,
+                    Start::Out => out[i * tile.out_row_stride + j],
+                    Start::Grid(grid) => grid.numbers[i * grid.row_stride + j],
+                };
+            }
+        }
         let mut b_row = 0;
         for segment in tile.segments {
             for p in 0..segment.len {
@@ -45,7 +55,13 @@ impl Tiles for ScalarTiles {
                 if let Some(bias) = finish.bias {
                     x += bias[j];
                 }
-                *out = if finish.relu { relu(x) } else { x };
+                if finish.relu {
+                    x = relu(x);
+                }
+                *out = match extras.gate {
+                    Some(gate) => gated(gate.numbers[i * gate.row_stride + j], x),
+                    None => x,
+                };
             }
         }
     }
@@ -71,4 +87,9 @@ impl Tiles for ScalarTiles {
 /// `max(x, 0)` as [`kerros_core::program::Binary::Max`] has it: NaN stays, `-0` becomes `+0`.
 pub(super) fn relu(x: f32) -> f32 {
     if x <= 0.0 { 0.0 } else { x }
+}
+
+/// `x` where the gate is open; it is for NaN.
+pub(super) fn gated(gate: f32, x: f32) -> f32 {
+    if gate <= 0.0 { 0.0 } else { x }
 }

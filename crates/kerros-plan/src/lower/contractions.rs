@@ -17,6 +17,7 @@ pub(super) fn linear(linear: &Linear, call: &Call<'_>) -> Work {
         op: MatMul { transpose_a: false, transpose_b: false },
         bias: linear.bias,
         relu: linear.activation == LinearActivation::Relu,
+        gate: false,
     };
     let mut reads = vec![call.part(0), call.whole(1)];
     reads.extend((2..call.reads.len()).map(|bias| call.whole(bias)));
@@ -27,7 +28,8 @@ pub(super) fn linear(linear: &Linear, call: &Call<'_>) -> Work {
 pub(super) fn matmul(op: &MatMul, call: &Call<'_>) -> Work {
     let sizes = op.sizes(call.shape(0), call.shape(1)).expect("the shape rule accepted it");
     let (batch, m, n, k) = (sizes.batch, sizes.m, sizes.n, sizes.k);
-    let kernel = Kernel::Gemm { batch, m, n, k, op: op.clone(), bias: false, relu: false };
+    let kernel =
+        Kernel::Gemm { batch, m, n, k, op: op.clone(), bias: false, relu: false, gate: false };
     let reads = match (batch, op.transpose_a) {
         (1, false) => vec![call.part(0), call.whole(1)],
         (1, true) => vec![call.whole(0), call.whole(1)],

@@ -39,6 +39,7 @@ fn forward(sizes: ConvSizes, relu: bool, call: &Call<'_>) -> Work {
             op: MatMul { transpose_a: false, transpose_b: false },
             bias,
             relu,
+            gate: false,
         },
         None => Kernel::Conv { sizes, bias, relu },
     };
@@ -60,6 +61,7 @@ pub(super) fn conv_kernel_gradient(op: &ConvKernelGradient, call: &Call<'_>) -> 
             op: MatMul { transpose_a: true, transpose_b: false },
             bias: false,
             relu: false,
+            gate: false,
         },
         None => Kernel::ConvKernelGradient { sizes },
     };
@@ -82,6 +84,7 @@ impl Lowering<'_> {
                 op: MatMul { transpose_a: false, transpose_b: true },
                 bias: false,
                 relu: false,
+                gate: false,
             };
             let reads = vec![source(&sizes, &kernel, call), call.whole(1)];
             return Work { kernel, reads, split, cost: cost(&sizes) };
