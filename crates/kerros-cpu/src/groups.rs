@@ -53,16 +53,14 @@ fn size(plan: &Plan, group: Group) -> Vec<Group> {
         return vec![group];
     }
     let fitting = fitting_rows(plan, group.steps.clone(), rows);
-    if fitting >= BLOCK_GRAIN {
-        return vec![Group { block_rows: fitting / BLOCK_GRAIN * BLOCK_GRAIN, ..group }];
-    }
+    let blocks = if fitting >= BLOCK_GRAIN { fitting / BLOCK_GRAIN * BLOCK_GRAIN } else { fitting };
     let mut parts: Vec<(bool, Group)> = Vec::new();
     for at in group.steps {
-        let alone = wants_many_rows(&plan.steps[at].kernel, rows);
+        let alone = wants_more_rows(&plan.steps[at].kernel, rows, blocks);
         match parts.last_mut() {
             Some((same, last)) if *same == alone => last.steps.end = at + 1,
             _ => {
-                let block_rows = if alone { usize::MAX } else { fitting.max(1) };
+                let block_rows = if alone { usize::MAX } else { blocks.max(1) };
                 parts.push((alone, Group { steps: at..at + 1, split: group.split, block_rows }));
             }
         }
@@ -84,15 +82,22 @@ fn fitting_rows(plan: &Plan, steps: Range<usize>, rows: usize) -> usize {
     l2_bytes() / BLOCK_PART / row_bytes.max(1)
 }
 
-/// Whether a kernel has few matrix rows in each row of its step, or large weights.
-fn wants_many_rows(kernel: &Kernel, rows: usize) -> bool {
+/// Whether a kernel has too few rows to work with in a block: few rows of a matrix in each row of
+/// its step, or weights so large that they are read again for each block, and that is more than
+/// the rows themselves.
+fn wants_more_rows(kernel: &Kernel, rows: usize, block_rows: usize) -> bool {
+    let is_large = |weights: usize| 4 * weights > l2_bytes() / WEIGHT_PART;
     match kernel {
         Kernel::Gemm { batch: 1, m, n, k, .. } => {
-            m / rows < BLOCK_GRAIN || 4 * n * k > l2_bytes() / WEIGHT_PART
+            let matrix_rows = m / rows * block_rows;
+            block_rows < BLOCK_GRAIN && (m / rows < BLOCK_GRAIN || is_large(n * k))
+                || is_large(n * k) && matrix_rows * (n + k) < n * k
         }
+        // A row is a whole sequence: it takes several to fill a tile at each step.
+        Kernel::Recurrent(_) => true,
         Kernel::Conv { sizes, .. } | Kernel::ConvInputGradient { sizes } => {
             let taps = sizes.window.num_taps();
-            4 * taps * sizes.inputs * sizes.out_channels() > l2_bytes() / WEIGHT_PART
+            block_rows < BLOCK_GRAIN && is_large(taps * sizes.inputs * sizes.out_channels())
         }
         _ => false,
     }

@@ -114,6 +114,9 @@ const CONFLICT_STRIDE: usize = 1024;
 const MAX_LINES_IN_PLACE: usize = 64;
 /// Up to this many strips, reading B in place costs less than packing it.
 const MAX_STRIPS_IN_PLACE: usize = 24;
+/// Likewise where A is packed anyway, and a chunk of B does not stay in the L2 cache from one strip
+/// to the next.
+const MAX_STRIPS_BEYOND_L2: usize = 4;
 
 impl Blocking {
     fn new<T: Tiles>(product: &Product<'_>) -> Self {
@@ -123,11 +126,15 @@ impl Blocking {
         let strips = Cuts::new(num_rows, T::ROWS);
         let highest = num_rows.div_ceil(strips.num());
 
+        let l2_floats = l2_bytes() / size_of::<f32>();
         let in_place = b.col_stride == 1 || n == 1;
         let conflict =
             |stride: usize| n > T::VECTORS * T::LANES && b.row_stride.is_multiple_of(stride);
         let max_strips = match () {
             () if conflict(CONFLICT_STRIDE) => 2,
+            () if a.col_stride != 1 && n * chunk_len > l2_floats / PACKED_B_PART => {
+                MAX_STRIPS_BEYOND_L2
+            }
             () if conflict(CONFLICT_STRIDE / 2) => MAX_STRIPS_IN_PLACE / 2,
             () => MAX_STRIPS_IN_PLACE,
         };
@@ -143,7 +150,6 @@ impl Blocking {
         let pack_a = panels.num() >= 3 && a.col_stride != 1 && !stays;
         // Where a copy of A is made anyway, as much of both as the caches hold is used up at once.
         let depth = if pack_a && pack_b { chunk_len.min(PACKED_DEPTH) } else { chunk_len };
-        let l2_floats = l2_bytes() / size_of::<f32>();
         let b_floats = if pack_a && pack_b { l2_floats / PACKED_B_PART } else { B_BLOCK_FLOATS };
         Blocking {
             strips,
