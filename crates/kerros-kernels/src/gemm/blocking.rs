@@ -116,7 +116,7 @@ const MAX_LINES_IN_PLACE: usize = 64;
 const MAX_STRIPS_IN_PLACE: usize = 24;
 /// Likewise where A is packed anyway, and a chunk of B does not stay in the L2 cache from one strip
 /// to the next.
-const MAX_STRIPS_BEYOND_L2: usize = 4;
+const MAX_STRIPS_BEYOND_L2: usize = 2;
 
 impl Blocking {
     fn new<T: Tiles>(product: &Product<'_>) -> Self {

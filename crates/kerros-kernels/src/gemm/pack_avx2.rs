@@ -132,6 +132,8 @@ pub(super) fn pack_transposed(packing: &Packing<'_>, packed: &mut [f32]) {
 
 /// Groups of 8 rows whose chains run side by side.
 const GROUPS: usize = 2;
+/// Numbers of a cache line.
+const LINE_FLOATS: usize = 16;
 
 /// See [`Tiles::dot_rows`](super::tile::Tiles::dot_rows).
 #[target_feature(enable = "avx2,fma")]
@@ -139,8 +141,16 @@ pub(super) fn dot_rows(dot: &DotRows<'_>, out: &mut [f32]) {
     let DotRows { k, a, row_stride, x, x_stride, add_out } = *dot;
     for (block, out) in out.chunks_mut(GROUPS * LANES).enumerate() {
         let mut sums = [_mm256_setzero_ps(); GROUPS];
+        // The rows that come next: too many side by side for the processor to foresee them all.
+        let next = (block + 1) * GROUPS * LANES;
         for p in (0..k).step_by(LANES) {
             let len = (k - p).min(LANES);
+            if p.is_multiple_of(LINE_FLOATS) {
+                for row in next..next + GROUPS * LANES {
+                    let ahead = a.as_ptr().wrapping_add(row * row_stride + p);
+                    _mm_prefetch::<_MM_HINT_T0>(ahead.cast());
+                }
+            }
             for (group, sum) in sums.iter_mut().enumerate() {
                 let row = (block * GROUPS + group) * LANES;
                 let rows = out.len().saturating_sub(group * LANES).min(LANES);

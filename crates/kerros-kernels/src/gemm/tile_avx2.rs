@@ -171,6 +171,14 @@ fn sums<const ROWS: usize, const VECTORS: usize, const MASK_B: bool, const EXTRA
             _mm_prefetch::<_MM_HINT_T0>(to.cast());
             _mm_prefetch::<_MM_HINT_T0>(to.wrapping_add(tile.columns - 1).cast());
         }
+        // So does the gate.
+        if EXTRAS && let Some(gate) = tile.extras.and_then(|extras| extras.gate) {
+            for i in 0..ROWS {
+                let from = gate.from(first_column).wrapping_add(i * gate.row_stride);
+                _mm_prefetch::<_MM_HINT_T0>(from.cast());
+                _mm_prefetch::<_MM_HINT_T0>(from.wrapping_add(tile.columns - 1).cast());
+            }
+        }
 
         let (a_row_stride, a_col_stride) = (tile.a_row_stride, tile.a_col_stride);
         let mut a_rows = [tile.a.as_ptr(); 3];

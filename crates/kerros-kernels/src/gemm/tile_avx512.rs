@@ -145,6 +145,15 @@ fn sums<const ROWS: usize, const VECTORS: usize, const MASK_B: bool, const EXTRA
         });
     }
 
+    // The gate comes from where nobody may have been for long: its lines are on their way meanwhile.
+    if EXTRAS && let Some(gate) = tile.extras.and_then(|extras| extras.gate) {
+        for i in 0..ROWS {
+            let from = gate.from(0).wrapping_add(i * gate.row_stride);
+            _mm_prefetch::<_MM_HINT_T0>(from.cast());
+            _mm_prefetch::<_MM_HINT_T0>(from.wrapping_add(tile.columns - 1).cast());
+        }
+    }
+
     let (a_row_stride, a_col_stride) = (tile.a_row_stride, tile.a_col_stride);
     let mut a_rows = [tile.a.as_ptr(); 4];
     let num_pointers = ROWS.div_ceil(ROWS_PER_POINTER);
