@@ -14,6 +14,22 @@ pub type Config = Map<String, Value>;
 pub(crate) const NOT_FINITE: [(&str, f64); 3] =
     [("-Infinity", f64::NEG_INFINITY), ("Infinity", f64::INFINITY), ("NaN", f64::NAN)];
 
+/// The number that a value of a config is, infinities and NaN included.
+pub(crate) fn number(value: &Value) -> Option<f64> {
+    let known = |word: &str| NOT_FINITE.iter().find(|(known, _)| *known == word);
+    let not_finite = || Some(known(value.as_str()?)?.1);
+    value.as_f64().or_else(not_finite)
+}
+
+/// A number as a value of a config.
+pub(crate) fn number_value(number: f64) -> Value {
+    let is_it = |known: f64| known == number || known.is_nan() && number.is_nan();
+    match NOT_FINITE.iter().find(|(_, known)| is_it(*known)) {
+        Some((word, _)) => json!(word),
+        None => json!(number),
+    }
+}
+
 /// Something with a Keras class name and a config.
 pub trait Described: Debug + Send + Sync {
     /// The class name, such as `"Adam"`.
@@ -356,14 +372,7 @@ impl<'a> ConfigReader<'a> {
 
     /// A number, if given.
     pub fn maybe_f32(&mut self, name: &str) -> Option<f32> {
-        // Python's infinities and NaN are texts here: JSON has no words for them.
-        let not_finite = |value: &Value| {
-            let word = value.as_str()?;
-            let known = NOT_FINITE.iter().find(|(known, _)| *known == word);
-            known.map(|(_, number)| *number)
-        };
-        let read = |value: &'a Value| value.as_f64().or_else(|| not_finite(value));
-        self.typed(name, "a number", |value| read(value).map(|number| number as f32))
+        self.typed(name, "a number", |value| number(value).map(|number| number as f32))
     }
 
     /// A number, or its default.

@@ -5,6 +5,7 @@ use kerros_graph::Node;
 
 use super::kind::{Operands, kinds};
 use crate::model::Argument;
+use crate::object::number;
 
 /// An operation of two numbers.
 fn of_two<'g>(
@@ -33,7 +34,7 @@ fn floor_divide<'g>(a: Node<'g>, b: Node<'g>) -> Node<'g> {
 fn power<'g>(operands: &Operands<'_, 'g>) -> Result<Vec<Node<'g>>> {
     let (a, b) = operands.numbers("x1", "x2")?;
     let exponent = match operands.call.argument("x2") {
-        Some(Argument::Value(value)) => value.as_f64(),
+        Some(Argument::Value(value)) => number(value),
         _ => None,
     };
     Ok(vec![match exponent {
@@ -59,11 +60,25 @@ kinds! { "ops.numpy";
     });
     FloorDivide(x1, x2) => |o| of_two(o, floor_divide);
     Mod(x1, x2) => |o| of_two(o, |a, b| a - floor_divide(a, b) * b);
+    Fmod(x1, x2) => |o| of_floats(o, |a, b| {
+        let quotient = a / b;
+        a - quotient.less(0.0).select(quotient.ceil(), quotient.floor()) * b
+    });
     Power(x1, x2) => power;
     Maximum(x1, x2) => |o| of_two(o, |a, b| a.maximum(b));
     Minimum(x1, x2) => |o| of_two(o, |a, b| a.minimum(b));
+    Fmax(x1, x2) => |o| of_floats(o, |a, b| a.is_nan().select(b, b.is_nan().select(a, a.maximum(b))));
+    Fmin(x1, x2) => |o| of_floats(o, |a, b| a.is_nan().select(b, b.is_nan().select(a, a.minimum(b))));
+    Heaviside(x1, x2) => |o| of_floats(o, |a, b| {
+        let sign = a.greater(0.0).cast(DType::F32);
+        a.is_nan().select(a, a.equal(0.0).select(b, sign))
+    });
     Hypot(x1, x2) => |o| of_floats(o, |a, b| (a * a + b * b).sqrt());
     Logaddexp(x1, x2) => |o| of_floats(o, |a, b| {
         a.maximum(b) + (-(a - b).abs()).exp().log1p()
+    });
+    Logaddexp2(x1, x2) => |o| of_floats(o, |a, b| {
+        let distance = (a - b).abs() * std::f32::consts::LN_2;
+        a.maximum(b) + (-distance).exp().log1p() / std::f32::consts::LN_2
     });
 }

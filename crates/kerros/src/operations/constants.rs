@@ -3,6 +3,8 @@
 use kerros_core::{Error, ErrorKind, Result, Tensor};
 use serde_json::{Value, json};
 
+use crate::object;
+
 /// The tensor that a value stands for: a number, nested lists of numbers, or an array of NumPy
 /// or of a backend.
 ///
@@ -55,7 +57,7 @@ pub(super) fn tensor(value: &Value) -> Result<Tensor> {
 pub(super) fn value(tensor: &Tensor) -> Value {
     fn level(dims: &[usize], numbers: &[f64]) -> Value {
         match dims {
-            [] => json!(numbers.first()),
+            [] => numbers.first().map_or(Value::Null, |&number| object::number_value(number)),
             [dim, rest @ ..] => {
                 let part = numbers.len() / (*dim).max(1);
                 numbers.chunks(part.max(1)).map(|part| level(rest, part)).collect()
@@ -93,7 +95,7 @@ fn flatten<'a>(value: &'a Value, flat: &mut Vec<&'a Value>) {
 fn number(value: &Value) -> Option<f32> {
     match value {
         Value::Bool(truth) => Some(f32::from(u8::from(*truth))),
-        value => value.as_f64().map(|number| number as f32),
+        value => object::number(value).map(|number| number as f32),
     }
 }
 

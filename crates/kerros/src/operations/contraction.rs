@@ -84,6 +84,22 @@ fn tensordot_by_axes<'g>(operands: &Operands<'_, 'g>) -> Result<Vec<Node<'g>>> {
     Ok(vec![tensordot(a, b, &of_a, &of_b)?])
 }
 
+/// Over the last axis of both.
+fn inner<'g>(operands: &Operands<'_, 'g>) -> Result<Vec<Node<'g>>> {
+    let (a, b) = two(operands)?;
+    if a.ndim() == 0 || b.ndim() == 0 {
+        return Ok(vec![a * b]);
+    }
+    Ok(vec![tensordot(a, b, &[a.ndim() - 1], &[b.ndim() - 1])?])
+}
+
+/// Over all elements in a row.
+fn vdot<'g>(operands: &Operands<'_, 'g>) -> Result<Vec<Node<'g>>> {
+    let (a, b) = two(operands)?;
+    let flat = |x: Node<'g>| x.reshape([x.shape().num_elements()]);
+    Ok(vec![tensordot(flat(a), flat(b), &[0], &[0])?])
+}
+
 fn outer<'g>(operands: &Operands<'_, 'g>) -> Result<Vec<Node<'g>>> {
     let (a, b) = two(operands)?;
     let (m, n) = (a.shape().num_elements(), b.shape().num_elements());
@@ -102,6 +118,8 @@ kinds! { "ops.numpy";
     Matmul(x1, x2) => matmul;
     Dot(x1, x2) => dot;
     Tensordot(x1, x2) [axes = "2"] => tensordot_by_axes;
+    Inner(x1, x2) => inner;
+    Vdot(x1, x2) => vdot;
     Outer(x1, x2) => outer;
     Einsum() [subscripts = "!"] => by_equation;
 }

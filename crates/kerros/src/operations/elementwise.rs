@@ -4,6 +4,7 @@ use kerros_core::{DType, Result};
 use kerros_graph::Node;
 
 use super::kind::{Operands, counted, kinds};
+use crate::object::number;
 
 /// A function of floats.
 pub(super) fn of_float<'g>(
@@ -39,7 +40,7 @@ fn round<'g>(operands: &Operands<'_, 'g>) -> Result<Vec<Node<'g>>> {
 fn nan_to_num<'g>(operands: &Operands<'_, 'g>) -> Result<Vec<Node<'g>>> {
     let x = operands.float("x")?;
     let or = |name: &str, default: f32| {
-        operands.value(name).as_f64().map_or(default, |number| number as f32)
+        number(operands.value(name)).map_or(default, |number| number as f32)
     };
     let is_finite = x.is_finite();
     let infinite = x.greater(0.0).select(or("posinf", f32::MAX), or("neginf", f32::MIN));
@@ -53,8 +54,14 @@ kinds! { "ops.numpy";
         DType::F32 => x.abs(),
         _ => x.maximum(-x),
     });
+    Fabs(x) => |o| of_float(o, Node::abs);
     Square(x) => |o| of_number(o, |x| x * x);
     Sqrt(x) => |o| of_float(o, Node::sqrt);
+    Cbrt(x) => |o| of_float(o, |x| x.sign() * x.abs().pow(1.0 / 3.0));
+    Sinc(x) => |o| of_float(o, |x| {
+        let (angle, is_zero) = (x * std::f32::consts::PI, x.equal(0.0));
+        is_zero.select(1.0, angle.sin() / is_zero.select(1.0, angle))
+    });
     Exp(x) => |o| of_float(o, Node::exp);
     Exp2(x) => |o| of_float(o, |x| (x * std::f32::consts::LN_2).exp());
     Expm1(x) => |o| of_float(o, Node::expm1);

@@ -53,13 +53,24 @@ fn top_k<'g>(operands: &Operands<'_, 'g>) -> Result<Vec<Node<'g>>> {
 /// Labels as rows of 0 and 1, along an axis of their own.
 fn one_hot<'g>(operands: &Operands<'_, 'g>) -> Result<Vec<Node<'g>>> {
     let labels = operands.node("x")?.cast(DType::I32);
+    Ok(vec![hot_rows(operands, labels)?])
+}
+
+fn hot_rows<'g>(operands: &Operands<'_, 'g>, labels: Node<'g>) -> Result<Node<'g>> {
     let classes = usize::try_from(operands.whole("num_classes")?).unwrap_or(0);
     let axis = operands.axis("axis", labels.ndim() + 1)?;
     let rows = labels.one_hot(classes);
     let mut order: Vec<usize> = (0..labels.ndim()).collect();
     order.insert(axis, labels.ndim());
     let is_last = axis == labels.ndim();
-    Ok(vec![if is_last { rows } else { rows.transpose(&order) }])
+    Ok(if is_last { rows } else { rows.transpose(&order) })
+}
+
+/// Several labels as one row of 0 and 1.
+fn multi_hot<'g>(operands: &Operands<'_, 'g>) -> Result<Vec<Node<'g>>> {
+    let labels = operands.node("inputs")?.cast(DType::I32);
+    let rows = hot_rows(operands, labels)?;
+    Ok(vec![rows.max(&[isize::from(labels.ndim() > 1)])])
 }
 
 kinds! { "ops.numpy";
@@ -80,9 +91,10 @@ pub(super) mod math {
 
 /// Those of neural networks.
 pub(super) mod nn {
-    use super::{kinds, one_hot};
+    use super::{kinds, multi_hot, one_hot};
 
     kinds! { "ops.nn";
         OneHot(x) [num_classes = "!", axis = "-1", dtype = "null", sparse = "false"] => one_hot;
+        MultiHot(inputs) [num_classes = "!", axis = "-1", dtype = "null", sparse = "false"] => multi_hot;
     }
 }

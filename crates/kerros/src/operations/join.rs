@@ -5,6 +5,7 @@ use kerros_graph::Node;
 use serde_json::Value;
 
 use super::kind::{Operands, kinds};
+use crate::object::number;
 
 /// Tensors of one type: floats when any is.
 fn alike(parts: Vec<Node<'_>>) -> Vec<Node<'_>> {
@@ -29,6 +30,36 @@ fn stack<'g>(operands: &Operands<'_, 'g>) -> Result<Vec<Node<'g>>> {
     let parts = alike(operands.nodes("x")?);
     let axis = operands.axis("axis", parts[0].ndim() + 1)?;
     let parts: Vec<Node<'g>> = parts.into_iter().map(|part| part.expand_dims(axis)).collect();
+    Ok(vec![Node::concat(&parts, axis)])
+}
+
+/// Parts side by side: along axis 1, or along the only one.
+fn side_by_side<'g>(operands: &Operands<'_, 'g>) -> Result<Vec<Node<'g>>> {
+    let parts = alike(operands.nodes("xs")?);
+    let parts: Vec<Node<'g>> = parts.into_iter().map(|part| at_least(part, 1)).collect();
+    let axis = usize::from(parts[0].ndim() > 1);
+    Ok(vec![Node::concat(&parts, axis)])
+}
+
+/// Parts one below the other; a vector is a row.
+fn below_each_other<'g>(operands: &Operands<'_, 'g>) -> Result<Vec<Node<'g>>> {
+    let parts = alike(operands.nodes("xs")?);
+    let parts: Vec<Node<'g>> = parts.into_iter().map(|part| at_least(part, 2)).collect();
+    Ok(vec![Node::concat(&parts, 0)])
+}
+
+/// The same with axes of length 1 in front, up to so many.
+fn at_least(part: Node<'_>, ndim: usize) -> Node<'_> {
+    (part.ndim()..ndim).fold(part, |part, _| part.expand_dims(0))
+}
+
+fn append<'g>(operands: &Operands<'_, 'g>) -> Result<Vec<Node<'g>>> {
+    let parts = alike(vec![operands.node("x1")?, operands.node("x2")?]);
+    if operands.value("axis").is_null() {
+        let flat = parts.iter().map(|part| part.reshape([part.shape().num_elements()]));
+        return Ok(vec![Node::concat(&flat.collect::<Vec<_>>(), 0)]);
+    }
+    let axis = operands.axis("axis", parts[0].ndim())?;
     Ok(vec![Node::concat(&parts, axis)])
 }
 
@@ -132,7 +163,7 @@ fn pad<'g>(operands: &Operands<'_, 'g>) -> Result<Vec<Node<'g>>> {
         widths if widths.len() == 1 => vec![widths[0]; x.ndim()],
         _ => return Err(wrong()),
     };
-    let filling = operands.value("constant_values").as_f64().unwrap_or(0.0) as f32;
+    let filling = number(operands.value("constant_values")).unwrap_or(0.0) as f32;
     // Zeros are added: what is padded stands above the filling then.
     let base = if filling == 0.0 { x } else { x - filling };
     let padded = widths.iter().enumerate().filter(|(_, ends)| **ends != (0, 0));
@@ -143,6 +174,9 @@ fn pad<'g>(operands: &Operands<'_, 'g>) -> Result<Vec<Node<'g>>> {
 kinds! { "ops.numpy";
     Concatenate(xs) [axis = "0"] => concatenate;
     Stack(x) [axis = "0"] => stack;
+    Hstack(xs) => side_by_side;
+    Vstack(xs) => below_each_other;
+    Append(x1, x2) [axis = "null"] => append;
     Split(x) [indices_or_sections = "!", axis = "0"] => split;
     Repeat(x) [repeats = "!", axis = "null"] => repeat;
     Tile(x) [repeats = "!"] => tile;

@@ -7,7 +7,7 @@ use serde_json::Value;
 use super::constants;
 use crate::layers::Call;
 use crate::model::Argument;
-use crate::object::Config;
+use crate::object::{self, Config};
 
 /// A class of `keras.ops`.
 pub(super) struct Kind {
@@ -149,7 +149,7 @@ impl<'g> Operands<'_, 'g> {
     /// # Errors
     /// Another value.
     pub(super) fn number(&self, name: &str) -> Result<f64> {
-        self.value(name).as_f64().ok_or_else(|| self.wrong(name, "a number"))
+        object::number(self.value(name)).ok_or_else(|| self.wrong(name, "a number"))
     }
 
     /// A setting that is a whole number.

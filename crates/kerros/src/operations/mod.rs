@@ -27,6 +27,7 @@ mod kind;
 mod layered;
 mod normalization;
 pub mod ops;
+mod patches;
 mod reduction;
 mod shape;
 mod tensor;
@@ -43,9 +44,12 @@ static FAMILIES: &[&[Kind]] = &[
     trigonometry::KINDS,
     layered::KINDS,
     layered::image::KINDS,
+    patches::KINDS,
+    patches::image::KINDS,
     comparison::KINDS,
     reduction::KINDS,
     reduction::math::KINDS,
+    reduction::nn::KINDS,
     reduction::linalg::KINDS,
     shape::KINDS,
     join::KINDS,

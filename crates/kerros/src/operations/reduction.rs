@@ -5,6 +5,7 @@ use kerros_graph::Node;
 use serde_json::Value;
 
 use super::kind::{Operands, counted, kinds};
+use crate::object::number;
 
 /// Reduces `x` over the axes of the setting `axis`, which stay with length 1 where `keepdims`
 /// says so.
@@ -54,7 +55,7 @@ fn of_truth<'g>(
 fn extreme<'g>(operands: &Operands<'_, 'g>, is_max: bool) -> Result<Vec<Node<'g>>> {
     let reduce = |x: Node<'g>, axes: &[isize]| if is_max { x.max(axes) } else { x.min(axes) };
     let mut results = of_number(operands, reduce)?;
-    if let Some(initial) = operands.value("initial").as_f64() {
+    if let Some(initial) = number(operands.value("initial")) {
         let (result, initial) = (results[0], initial as f32);
         results[0] = if is_max { result.maximum(initial) } else { result.minimum(initial) };
     }
@@ -66,6 +67,63 @@ fn variance<'g>(x: Node<'g>, axes: &[isize]) -> Node<'g> {
     let kept_axes: Vec<usize> = axes.iter().map(|&axis| axis as usize).collect();
     let mean = x.mean(axes).reshape(kept(&x.shape(), &kept_axes));
     (x - mean).square().mean(axes)
+}
+
+/// A reduction of what is not NaN; NaN counts as `neutral`.
+fn of_numbers_only<'g>(
+    operands: &Operands<'_, 'g>,
+    neutral: f32,
+    reduce: impl FnOnce(Node<'g>, Node<'g>, &[isize]) -> Node<'g>,
+) -> Result<Vec<Node<'g>>> {
+    of_float(operands, |x, axes| {
+        let is_nan = x.is_nan();
+        reduce(is_nan.select(neutral, x), 1.0 - is_nan.cast(DType::F32), axes)
+    })
+}
+
+/// The mean, each element counting by its weight; weights of one axis when they have one only.
+fn average<'g>(operands: &Operands<'_, 'g>) -> Result<Vec<Node<'g>>> {
+    let Some(weights) = operands.maybe("weights")? else {
+        return of_float(operands, |x, axes| x.mean(axes));
+    };
+    let x = operands.float("x")?;
+    let axes = operands.axes("axis", x.ndim())?;
+    let weights = weights.cast(DType::F32);
+    let weights = match (weights.ndim(), &axes[..]) {
+        (1, &[axis]) if x.ndim() > 1 => {
+            let dim = |at: usize| if at == axis { x.shape()[axis] } else { 1 };
+            weights.reshape((0..x.ndim()).map(dim).collect::<Shape>())
+        }
+        _ => weights,
+    };
+    let weights = weights.broadcast_to(x.shape());
+    of_float(operands, |x, axes| (x * weights).sum(axes) / weights.sum(axes))
+}
+
+/// Mean and variance.
+fn moments<'g>(operands: &Operands<'_, 'g>) -> Result<Vec<Node<'g>>> {
+    let x = operands.float("x")?;
+    let axes = operands.axes("axes", x.ndim())?;
+    let signed: Vec<isize> = axes.iter().map(|&axis| axis as isize).collect();
+    let results = [x.mean(&signed), variance(x, &signed)];
+    Ok(match operands.flag("keepdims") {
+        true => results.map(|result| result.reshape(kept(&x.shape(), &axes))).to_vec(),
+        false => results.to_vec(),
+    })
+}
+
+/// Differences of neighbours, several times.
+fn differences<'g>(operands: &Operands<'_, 'g>) -> Result<Vec<Node<'g>>> {
+    let x = counted(operands.node("a")?);
+    let axis = operands.axis("axis", x.ndim())?;
+    let times = usize::try_from(operands.whole("n")?).unwrap_or(0);
+    if times >= x.shape()[axis] {
+        return Err(operands.wrong("n", "less than the length of the axis"));
+    }
+    Ok(vec![(0..times).fold(x, |x, _| {
+        let length = x.shape()[axis];
+        x.slice(axis, 1, length) - x.slice(axis, 0, length - 1)
+    })])
 }
 
 /// The product over several axes, one after the other.
@@ -132,6 +190,19 @@ kinds! { "ops.numpy";
     Min(x) [axis = "null", keepdims = "false", initial = "null"] => |o| extreme(o, false);
     Amax(x) [axis = "null", keepdims = "false"] => |o| extreme(o, true);
     Amin(x) [axis = "null", keepdims = "false"] => |o| extreme(o, false);
+    Ptp(x) [axis = "null", keepdims = "false"] => |o| of_number(o, |x, axes| x.max(axes) - x.min(axes));
+    Average(x, weights) [axis = "null"] => average;
+    Diff(a) [n = "1", axis = "-1"] => differences;
+    Nansum(x) [axis = "null", keepdims = "false"] => |o| of_numbers_only(o, 0.0, |x, _, axes| x.sum(axes));
+    Nanmean(x) [axis = "null", keepdims = "false"] => |o| {
+        of_numbers_only(o, 0.0, |x, count, axes| x.sum(axes) / count.sum(axes))
+    };
+    Nanmax(x) [axis = "null", keepdims = "false"] => |o| {
+        of_numbers_only(o, f32::NEG_INFINITY, |x, _, axes| x.max(axes))
+    };
+    Nanmin(x) [axis = "null", keepdims = "false"] => |o| {
+        of_numbers_only(o, f32::INFINITY, |x, _, axes| x.min(axes))
+    };
     Prod(x) [axis = "null", keepdims = "false", dtype = "null"] => |o| of_float(o, product);
     Var(x) [axis = "null", keepdims = "false"] => |o| of_float(o, variance);
     Std(x) [axis = "null", keepdims = "false"] => |o| of_float(o, |x, axes| variance(x, axes).sqrt());
@@ -150,6 +221,15 @@ pub(super) mod math {
 
     kinds! { "ops.math";
         Logsumexp(x) [axis = "null", keepdims = "false"] => |o| of_float(o, |x, axes| x.logsumexp(axes));
+    }
+}
+
+/// Those of neural networks.
+pub(super) mod nn {
+    use super::{kinds, moments};
+
+    kinds! { "ops.nn";
+        Moments(x) [axes = "!", keepdims = "false", synchronized = "false"] => moments;
     }
 }
 

@@ -4,7 +4,7 @@ use kerros_core::{Error, ErrorKind, Result, Shape};
 use kerros_graph::Node;
 use serde_json::Value;
 
-use super::kind::{Operands, axis_of, kinds};
+use super::kind::{Operands, axis_of, counted, kinds};
 
 /// One result.
 fn one<'g>(node: Node<'g>) -> Result<Vec<Node<'g>>> {
@@ -152,6 +152,27 @@ fn triangle<'g>(operands: &Operands<'_, 'g>, is_lower: bool) -> Result<Vec<Node<
     one(stays.select(x, graph.constant(0.0).cast(x.dtype())))
 }
 
+/// A diagonal of two axes, as the last axis.
+fn diagonal<'g>(operands: &Operands<'_, 'g>) -> Result<Node<'g>> {
+    let x = operands.node("x")?;
+    let (first, second) = (operands.axis("axis1", x.ndim())?, operands.axis("axis2", x.ndim())?);
+    let shape = x.shape();
+    let (rows, columns, offset) = (shape[first], shape[second], operands.whole("offset")?);
+    let (down, right) = ((-offset).max(0) as usize, offset.max(0) as usize);
+    let length = rows.saturating_sub(down).min(columns.saturating_sub(right));
+    if first == second || length == 0 {
+        return Err(Error::new(ErrorKind::Shape, format!("diagonal {offset} of {shape}"))
+            .expected("one that is there, of two axes"));
+    }
+    let others: Vec<usize> = (0..x.ndim()).filter(|axis| ![first, second].contains(axis)).collect();
+    let outer: Vec<usize> = others.iter().map(|&axis| shape[axis]).collect();
+    let flat = x
+        .transpose(&[&others[..], &[first, second]].concat())
+        .reshape([&outer[..], &[rows * columns]].concat());
+    let start = down * columns + right;
+    Ok(flat.slice_step(outer.len(), start, start + (length - 1) * (columns + 1) + 1, columns + 1))
+}
+
 kinds! { "ops.numpy";
     Reshape(x) [newshape = "!"] => reshape;
     Transpose(x) [axes = "null"] => transpose;
@@ -164,6 +185,10 @@ kinds! { "ops.numpy";
         one(x.reshape([x.shape().num_elements()]))
     };
     Flip(x) [axis = "null"] => flip;
+    Fliplr(x) => |o| one(o.node("x")?.reverse(1));
+    Flipud(x) => |o| one(o.node("x")?.reverse(0));
+    Diagonal(x) [offset = "0", axis1 = "0", axis2 = "1"] => |o| one(diagonal(o)?);
+    Trace(x) [offset = "0", axis1 = "0", axis2 = "1"] => |o| one(counted(diagonal(o)?).sum(&[-1]));
     Roll(x) [shift = "!", axis = "null"] => roll;
     BroadcastTo(x) [shape = "!"] => broadcast_to;
     Tril(x) [k = "0"] => |o| triangle(o, true);

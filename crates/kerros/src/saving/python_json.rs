@@ -66,6 +66,10 @@ fn write(value: &Value, json: &mut String) {
         Value::Null => json.push_str("null"),
         Value::Bool(value) => json.push_str(if *value { "true" } else { "false" }),
         Value::Number(number) => json.push_str(&number_text(number)),
+        // What stands for a number that JSON has no word for, as Python writes it.
+        Value::String(text) if NOT_FINITE.iter().any(|(word, _)| text == word) => {
+            json.push_str(text);
+        }
         Value::String(text) => write_text(text, json),
         Value::Array(values) => {
             json.push('[');
@@ -159,12 +163,13 @@ mod tests {
     }
 
     #[test]
-    fn infinities_and_nan_are_read_as_texts() {
+    fn infinities_and_nan_are_texts_in_between() {
         let json = br#"{"a": [NaN, -Infinity, Infinity, -1.5, "NaN\\\" NaN"], "NaN": null}"#;
         let value = from_bytes(json).unwrap();
         let expected =
             json!({"a": ["NaN", "-Infinity", "Infinity", -1.5, "NaN\\\" NaN"], "NaN": null});
         assert_eq!(value, expected);
+        assert_eq!(to_string(&value).as_bytes(), json);
         assert!(from_bytes(b"[NaN").is_err());
         assert!(from_bytes(b"[Nan]").is_err());
     }

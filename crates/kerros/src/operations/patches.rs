@@ -1,0 +1,161 @@
+//! `keras.ops.depth_to_space` and its like: parts of images as channels, and back.
+
+use kerros_core::{Error, ErrorKind, Result};
+use kerros_graph::Node;
+use serde_json::Value;
+
+use super::kind::{Operands, kinds};
+
+/// Images with the channels last, whatever the setting `data_format` says, and the way back.
+struct Images<'g> {
+    x: Node<'g>,
+    is_first: bool,
+}
+
+impl<'g> Images<'g> {
+    fn new(operands: &Operands<'_, 'g>, parameter: &str) -> Result<Self> {
+        let x = operands.node(parameter)?;
+        if x.ndim() != 4 {
+            return Err(Error::new(ErrorKind::Shape, format!("images of shape {}", x.shape()))
+                .expected("four axes: batch, height, width and channels"));
+        }
+        let is_first = operands.value("data_format").as_str() == Some("channels_first");
+        let x = if is_first { x.transpose(&[0, 2, 3, 1]) } else { x };
+        Ok(Images { x, is_first })
+    }
+
+    /// Batch, height, width and channels.
+    fn sizes(&self) -> [usize; 4] {
+        let shape = self.x.shape();
+        [shape[0], shape[1], shape[2], shape[3]]
+    }
+
+    /// A result with the channels where they were.
+    fn back(&self, result: Node<'g>) -> Vec<Node<'g>> {
+        vec![if self.is_first { result.transpose(&[0, 3, 1, 2]) } else { result }]
+    }
+}
+
+/// The length of a block's sides, which must divide what it is cut from.
+fn block(operands: &Operands<'_, '_>, divides: impl Fn(usize) -> bool) -> Result<usize> {
+    let block = usize::try_from(operands.whole("block_size")?).ok();
+    let block = block.filter(|&block| block > 0 && divides(block));
+    block.ok_or_else(|| operands.wrong("block_size", "a length that divides the image"))
+}
+
+/// Channels spread over blocks: `[b, h, w, s s c] -> [b, s h, s w, c]`. With the channels first
+/// those of a block lie next to each other.
+fn depth_to_space<'g>(operands: &Operands<'_, 'g>) -> Result<Vec<Node<'g>>> {
+    let images = Images::new(operands, "x")?;
+    let [batch, height, width, channels] = images.sizes();
+    let s = block(operands, |s| channels.is_multiple_of(s * s))?;
+    let left = channels / (s * s);
+    let blocks = match images.is_first {
+        true => images.x.reshape([batch, height, width, left, s, s]).transpose(&[0, 1, 4, 2, 5, 3]),
+        false => {
+            images.x.reshape([batch, height, width, s, s, left]).transpose(&[0, 1, 3, 2, 4, 5])
+        }
+    };
+    Ok(images.back(blocks.reshape([batch, height * s, width * s, left])))
+}
+
+/// The way back: `[b, s h, s w, c] -> [b, h, w, s s c]`.
+fn space_to_depth<'g>(operands: &Operands<'_, 'g>) -> Result<Vec<Node<'g>>> {
+    let images = Images::new(operands, "x")?;
+    let [batch, height, width, channels] = images.sizes();
+    let s = block(operands, |s| height.is_multiple_of(s) && width.is_multiple_of(s))?;
+    let (rows, columns) = (height / s, width / s);
+    let blocks = images.x.reshape([batch, rows, s, columns, s, channels]);
+    let blocks = match images.is_first {
+        true => blocks.transpose(&[0, 1, 3, 5, 2, 4]),
+        false => blocks.transpose(&[0, 1, 3, 2, 4, 5]),
+    };
+    Ok(images.back(blocks.reshape([batch, rows, columns, s * s * channels])))
+}
+
+/// A setting of one length for both axes, or two.
+fn both(operands: &Operands<'_, '_>, name: &str) -> Result<Option<[usize; 2]>> {
+    let wrong = || operands.wrong(name, "a length from 1 on, or two");
+    let Some(lengths) = operands.wholes(name)? else { return Ok(None) };
+    let lengths: Vec<usize> = lengths.into_iter().filter_map(|len| len.try_into().ok()).collect();
+    match lengths[..] {
+        [both] if both > 0 => Ok(Some([both, both])),
+        [rows, columns] if rows > 0 && columns > 0 => Ok(Some([rows, columns])),
+        _ => Err(wrong()),
+    }
+}
+
+/// Windows of images as channels: `[b, h, w, c] -> [b, rows, columns, taps c]`.
+fn extract_patches<'g>(operands: &Operands<'_, 'g>) -> Result<Vec<Node<'g>>> {
+    let images = Images::new(operands, "images")?;
+    let missing = || operands.wrong("size", "a length from 1 on, or two");
+    let size = both(operands, "size")?.ok_or_else(missing)?;
+    let strides = both(operands, "strides")?.unwrap_or(size);
+    let dilation = both(operands, "dilation_rate")?.unwrap_or([1, 1]);
+    let is_same = match operands.value("padding").as_str() {
+        Some("same") => true,
+        Some("valid") => false,
+        _ => return Err(operands.wrong("padding", "\"valid\" or \"same\"")),
+    };
+    let (mut x, mut counts) = (images.x, [0; 2]);
+    for side in 0..2 {
+        let (axis, reach) = (side + 1, (size[side] - 1) * dilation[side] + 1);
+        let len = x.shape()[axis];
+        if is_same {
+            counts[side] = len.div_ceil(strides[side]);
+            let needed = (counts[side].max(1) - 1) * strides[side] + reach;
+            let missing = needed.saturating_sub(len);
+            x = x.pad(axis, missing / 2, missing - missing / 2, 1);
+        } else {
+            counts[side] = (len + strides[side]).saturating_sub(reach) / strides[side];
+        }
+        if counts[side] == 0 {
+            return Err(operands.wrong("size", "no more than the images have"));
+        }
+    }
+    let taken = |x: Node<'g>, side: usize, tap: usize| {
+        let start = tap * dilation[side];
+        x.slice_step(side + 1, start, start + (counts[side] - 1) * strides[side] + 1, strides[side])
+    };
+    let taps = (0..size[0]).flat_map(|row| (0..size[1]).map(move |column| (row, column)));
+    let parts: Vec<Node<'g>> =
+        taps.map(|(row, column)| taken(taken(x, 0, row), 1, column)).collect();
+    Ok(images.back(Node::concat(&parts, 3)))
+}
+
+/// How much each colour counts for the grey of an image.
+const GREYS: [f32; 3] = [0.2989, 0.5870, 0.1140];
+
+fn rgb_to_grayscale<'g>(operands: &Operands<'_, 'g>) -> Result<Vec<Node<'g>>> {
+    let x = operands.float("images")?;
+    let is_first = operands.value("data_format") == &Value::from("channels_first");
+    let axis = x.ndim().checked_sub(if is_first { 3 } else { 1 });
+    match axis.map(|axis| (axis, x.shape()[axis])) {
+        Some((_, 1)) => Ok(vec![x]),
+        Some((axis, 3)) => {
+            let colours = GREYS.iter().enumerate();
+            let parts = colours.map(|(at, &grey)| x.slice(axis, at, at + 1) * grey);
+            Ok(parts.reduce(|sum, part| sum + part).into_iter().collect())
+        }
+        _ => Err(Error::new(ErrorKind::Shape, format!("images of shape {}", x.shape()))
+            .expected("1 or 3 channels")),
+    }
+}
+
+kinds! { "ops.nn";
+    DepthToSpace(x) [block_size = "!", data_format = "\"channels_last\""] => depth_to_space;
+    SpaceToDepth(x) [block_size = "!", data_format = "\"channels_last\""] => space_to_depth;
+}
+
+/// Those of images.
+pub(super) mod image {
+    use super::{extract_patches, kinds, rgb_to_grayscale};
+
+    kinds! { "ops.image";
+        ExtractPatches(images) [
+            size = "!", strides = "null", dilation_rate = "1", padding = "\"valid\"",
+            data_format = "null"
+        ] => extract_patches;
+        RGBToGrayscale(images) [data_format = "null"] => rgb_to_grayscale;
+    }
+}

@@ -1,0 +1,105 @@
+//! `keras.ops` in functional models give what real Keras gives, and so do their derivatives.
+//!
+//! The numbers come from `fixtures/make.py operations`; inputs are made here by the same formula as
+//! there. Tolerances are relative to the largest number of an array, and to 1: sums and products of
+//! up to some 50 numbers in another order, 64 units in the last place.
+
+mod keras;
+
+use kerros::graph::{Node, grad_where_connected};
+use kerros::{DType, Model, Result, Shape, Tensor};
+use serde_json::Value;
+
+use keras::{EPS, fixture, numbers};
+
+const BOUND: f64 = 64.0 * EPS;
+const ROWS: usize = 3;
+const SALT_COTANGENT: usize = 60;
+
+/// Numbers that look random: multiples of 1/16 in -1.875..1.875.
+fn fill(shape: &[usize], salt: usize) -> Tensor {
+    let number = |i: usize| ((i * i * 7 + i * 29 + salt * 17) % 61) as f32 / 16.0 - 1.875;
+    let count = shape.iter().product();
+    Tensor::new(shape, (0..count).map(number).collect::<Vec<f32>>()).unwrap()
+}
+
+fn shape_of(value: &Value) -> Vec<usize> {
+    let dims = value.as_array().unwrap();
+    dims.iter().map(|dim| dim.as_u64().unwrap() as usize).collect()
+}
+
+/// What differs from Keras in a case.
+fn check(case: &Value) -> Result<Vec<String>> {
+    let mut model = Model::from_json(case["model"].as_str().unwrap())?;
+    let rows = case["rows"].as_array().unwrap().iter().enumerate();
+    let xs: Vec<Tensor> =
+        rows.map(|(at, row)| fill(&[&[ROWS], &shape_of(row)[..]].concat(), at)).collect();
+    let (mut num_outputs, mut places) = (0, Vec::new());
+    let mut pass = model.function(|graph| {
+        let input =
+            |(at, x): (usize, &Tensor)| graph.input(&format!("x{at}"), x.shape(), x.dtype());
+        let inputs: Vec<Node<'_>> = xs.iter().enumerate().map(input).collect();
+        let (forward, _) = model.call(&inputs, false, None)?;
+        let floats = forward.outputs.iter().copied().filter(|y| y.dtype() == DType::F32);
+        let sums = floats.map(|y| {
+            let cotangent = y.graph().literal(fill(&y.shape(), SALT_COTANGENT));
+            (y * cotangent).sum_all()
+        });
+        let sum = sums.reduce(|sum, other| sum + other).unwrap_or_else(|| graph.constant(0.0));
+        num_outputs = forward.outputs.len();
+        let mut results: Vec<Node<'_>> =
+            forward.outputs.iter().map(|y| y.cast(DType::F32)).collect();
+        for gradient in grad_where_connected(sum, &inputs)? {
+            places.push(gradient.map(|_| results.len()));
+            results.extend(gradient);
+        }
+        Ok(results)
+    })?;
+    pass.run_on(&mut model, &xs.iter().collect::<Vec<_>>())?;
+    let keras = case["outputs"].as_array().unwrap();
+    let mut wrong = Vec::new();
+    if num_outputs != keras.len() {
+        wrong.push(format!("{num_outputs} results instead of {}", keras.len()));
+    }
+    for (at, keras) in keras.iter().enumerate().take(num_outputs) {
+        wrong.extend(difference(&format!("result {at}"), &pass.output(at)?, keras));
+    }
+    for (at, (place, keras)) in
+        places.into_iter().zip(case["gradients"].as_array().unwrap()).enumerate()
+    {
+        let zero = || Tensor::zeros(Shape::from(shape_of(&keras["shape"])), DType::F32);
+        let found = place.map_or_else(|| Ok(zero()), |place| pass.output(place))?;
+        wrong.extend(difference(&format!("derivative {at}"), &found, keras));
+    }
+    Ok(wrong)
+}
+
+/// The first number that is off, in words.
+fn difference(what: &str, found: &Tensor, keras: &Value) -> Option<String> {
+    let shape = shape_of(&keras["shape"]);
+    if found.shape().dims() != shape {
+        return Some(format!("{what} of shape {} instead of {shape:?}", found.shape()));
+    }
+    let (found, keras) = (found.to_vec_f64(), numbers(keras));
+    let largest = keras.iter().fold(1.0f64, |largest, k| largest.max(k.abs()));
+    let off = |(f, k): (&f64, &f64)| {
+        let is_close = (f - k).abs() <= BOUND * largest;
+        !(is_close || f == k || f.is_nan() && k.is_nan())
+    };
+    let at = found.iter().zip(&keras).position(off)?;
+    Some(format!("{what}[{at}]: {} instead of {}", found[at], keras[at]))
+}
+
+#[test]
+fn operations_agree() {
+    let family = fixture("operations.json");
+    let cases = family["cases"].as_array().unwrap();
+    let wrong: Vec<String> = cases
+        .iter()
+        .flat_map(|case| {
+            let found = check(case).unwrap_or_else(|error| vec![error.to_string()]);
+            found.into_iter().map(|what| format!("{}: {what}", case["name"]))
+        })
+        .collect();
+    assert!(wrong.is_empty(), "{} of {}:\n{}", wrong.len(), cases.len(), wrong.join("\n"));
+}
