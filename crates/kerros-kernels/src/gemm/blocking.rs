@@ -99,6 +99,8 @@ const PACKED_B_PART: usize = 2;
 const PACKED_A_PART: usize = 4;
 /// Positions that are worked on together where something is packed.
 const PACKED_DEPTH: usize = 256;
+/// Chains that may wait for their next part: 16 MiB of them.
+const MAX_CHAINS: usize = 4 << 20;
 /// From this many panels on, the next strip of A is fetched ahead of use.
 const MIN_PREFETCH_PARTS: usize = 3;
 /// Panels that a strip is multiplied with before the next part of the next strip is fetched.
@@ -149,8 +151,10 @@ impl Blocking {
             && !a.col_stride.is_multiple_of(CONFLICT_STRIDE / 8);
         let pack_a = panels.num() >= 3 && a.col_stride != 1 && !stays;
         // Where a copy of A is made anyway, as much of both as the caches hold is used up at once.
-        let depth = if pack_a && pack_b { chunk_len.min(PACKED_DEPTH) } else { chunk_len };
-        let b_floats = if pack_a && pack_b { l2_floats / PACKED_B_PART } else { B_BLOCK_FLOATS };
+        let packed_columns = (l2_floats / PACKED_B_PART / PACKED_DEPTH).min(n);
+        let in_parts = pack_a && pack_b && num_rows * packed_columns <= MAX_CHAINS;
+        let depth = if in_parts { chunk_len.min(PACKED_DEPTH) } else { chunk_len };
+        let b_floats = if in_parts { l2_floats / PACKED_B_PART } else { B_BLOCK_FLOATS };
         Blocking {
             strips,
             panels,

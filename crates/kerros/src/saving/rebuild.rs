@@ -44,7 +44,10 @@ pub(super) fn plan(model: &Value, with_compile: bool) -> Result<Plan> {
     if let Err(error) = problems.finish("parts of the file are not supported") {
         let is_compile_alone = with_compile && plan(model, false).is_ok();
         return Err(match is_compile_alone {
-            true => error.hint("load it without: `Load::new().compile(false)`, then compile anew"),
+            true => error.hint(
+                "load it without, as `kerros predict` and `kerros convert` do, or in Rust \
+                 `Load::new().compile(false)`",
+            ),
             false => error,
         });
     }
