@@ -8,10 +8,10 @@ use kerros_core::{DType, Tensor};
 use kerros_graph::decompose::decompose_all;
 use kerros_graph::eval::evaluate;
 use kerros_graph::verify::verify;
-use kerros_graph::{Graph, NodeId, StateId, Type, grad};
+use kerros_graph::{Graph, Node, NodeId, StateId, Type, grad};
 use kerros_plan::check::check;
 use kerros_plan::simplify::simplify;
-use kerros_plan::{CompileOptions, Device, Feed, Reference, compile};
+use kerros_plan::{CompileOptions, Device, Feed, Reference, compile, explain};
 use kerros_testkit::Draw;
 use kerros_testkit::graphs::{self, Values};
 use mlp::{Step, has_kernel};
@@ -189,4 +189,28 @@ fn the_reference_device_trains() {
     executable.run(store.as_mut(), &feeds).unwrap();
     let last = total(store.as_ref()) - before;
     assert!(last < 0.5 * first, "the loss went from {first} to {last} in 30 steps");
+}
+
+/// The text of a plan for the product of `[4, 3]` and `[3, 5]`, gated by a `[4, 5]`, and for
+/// whatever else is asked for.
+fn gated(also: impl for<'g> Fn(Node<'g>, Node<'g>) -> Vec<Node<'g>>) -> String {
+    let graph = Graph::new();
+    let [x, w, y] = [("x", [4, 3]), ("w", [3, 5]), ("y", [4, 5])]
+        .map(|(name, shape)| graph.input(name, shape, DType::F32));
+    let product = x.matmul(w);
+    let mut outputs = vec![y.less_equal(0.0).select(0.0, product)];
+    outputs.extend(also(product, y));
+    let ids: Vec<NodeId> = outputs.iter().map(|node| node.id()).collect();
+    let plan = compile(&graph, &ids, &CompileOptions::default(), has_kernel).unwrap();
+    explain::print(&plan)
+}
+
+#[test]
+fn a_product_takes_its_gate_unless_others_want_it_without() {
+    let alone = gated(|_, _| vec![]);
+    assert!(alone.contains("a b, gate}") && !alone.contains("map{"), "{alone}");
+    let handed_out = gated(|product, _| vec![product]);
+    assert!(handed_out.contains("a b}") && handed_out.contains("map{"), "{handed_out}");
+    let read_twice = gated(|product, y| vec![product.matmul_with(y, true, false)]);
+    assert!(!read_twice.contains("gate"), "{read_twice}");
 }
