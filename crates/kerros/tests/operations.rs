@@ -10,23 +10,11 @@ use kerros::graph::{Node, grad_where_connected};
 use kerros::{DType, Model, Result, Shape, Tensor};
 use serde_json::Value;
 
-use keras::{EPS, fixture, numbers};
+use keras::{EPS, agrees, fill, fixture, input, numbers, shape as shape_of};
 
 const BOUND: f64 = 64.0 * EPS;
 const ROWS: usize = 3;
 const SALT_COTANGENT: usize = 60;
-
-/// Numbers that look random: multiples of 1/16 in -1.875..1.875.
-fn fill(shape: &[usize], salt: usize) -> Tensor {
-    let number = |i: usize| ((i * i * 7 + i * 29 + salt * 17) % 61) as f32 / 16.0 - 1.875;
-    let count = shape.iter().product();
-    Tensor::new(shape, (0..count).map(number).collect::<Vec<f32>>()).unwrap()
-}
-
-fn shape_of(value: &Value) -> Vec<usize> {
-    let dims = value.as_array().unwrap();
-    dims.iter().map(|dim| dim.as_u64().unwrap() as usize).collect()
-}
 
 /// What differs from Keras in a case.
 fn check(case: &Value) -> Result<Vec<String>> {
@@ -36,9 +24,9 @@ fn check(case: &Value) -> Result<Vec<String>> {
         rows.map(|(at, row)| fill(&[&[ROWS], &shape_of(row)[..]].concat(), at)).collect();
     let (mut num_outputs, mut places) = (0, Vec::new());
     let mut pass = model.function(|graph| {
-        let input =
-            |(at, x): (usize, &Tensor)| graph.input(&format!("x{at}"), x.shape(), x.dtype());
-        let inputs: Vec<Node<'_>> = xs.iter().enumerate().map(input).collect();
+        let named = xs.iter().enumerate();
+        let inputs: Vec<Node<'_>> =
+            named.map(|(at, x)| input(graph, &format!("x{at}"), x)).collect();
         let (forward, _) = model.call(&inputs, false, None)?;
         let floats = forward.outputs.iter().copied().filter(|y| y.dtype() == DType::F32);
         let sums = floats.map(|y| {
@@ -82,11 +70,7 @@ fn difference(what: &str, found: &Tensor, keras: &Value) -> Option<String> {
     }
     let (found, keras) = (found.to_vec_f64(), numbers(keras));
     let largest = keras.iter().fold(1.0f64, |largest, k| largest.max(k.abs()));
-    let off = |(f, k): (&f64, &f64)| {
-        let is_close = (f - k).abs() <= BOUND * largest;
-        !(is_close || f == k || f.is_nan() && k.is_nan())
-    };
-    let at = found.iter().zip(&keras).position(off)?;
+    let at = found.iter().zip(&keras).position(|(&f, &k)| !agrees(f, k, BOUND * largest))?;
     Some(format!("{what}[{at}]: {} instead of {}", found[at], keras[at]))
 }
 

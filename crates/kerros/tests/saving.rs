@@ -579,6 +579,21 @@ fn a_file_without_usable_compile_config_loads_without_it() {
     assert_eq!(again.get_weights().unwrap(), model.get_weights().unwrap());
 }
 
+/// A model read back from each format, with the file's name; its weights are compared.
+fn through_every_format(model: &mut Model) -> Result<Vec<(&'static str, Model)>> {
+    let folder = tempfile::tempdir().unwrap();
+    let mut again = Vec::new();
+    for name in ["x.keras", "x.h5"] {
+        let path = folder.path().join(name);
+        model.save(&path)?;
+        again.push((name, load_model(&path)?));
+    }
+    for (name, again) in &mut again {
+        assert_eq!(again.get_weights()?, model.get_weights()?, "{name}");
+    }
+    Ok(again)
+}
+
 /// What a layer remembers is in no file: it begins at zero, and the weights behind it are theirs.
 #[test]
 fn layers_that_remember_load_with_nothing_remembered() -> Result<()> {
@@ -588,12 +603,7 @@ fn layers_that_remember_load_with_nothing_remembered() -> Result<()> {
     model = model.add(Dense::new(2));
     let x = Tensor::full([5, 4, 2], 0.25f32);
     let first = model.predict_on_batch(&x)?;
-    let folder = tempfile::tempdir().unwrap();
-    for name in ["x.keras", "x.h5"] {
-        let path = folder.path().join(name);
-        model.save(&path)?;
-        let mut again = load_model(&path)?;
-        assert_eq!(again.get_weights()?, model.get_weights()?, "{name}");
+    for (name, mut again) in through_every_format(&mut model)? {
         assert_eq!(again.predict_on_batch(&x)?, first, "{name}");
         assert_ne!(again.predict_on_batch(&x)?, first, "{name}");
     }
@@ -612,12 +622,7 @@ fn spectral_normalization_goes_through_every_format() -> Result<()> {
     model = model.add(SpectralNormalization::new(Dense::new(2).use_bias(false)));
     let x = Tensor::full([1, 6, 6, 2], 0.25f32);
     let y = model.predict(&x)?;
-    let folder = tempfile::tempdir().unwrap();
-    for name in ["x.keras", "x.h5"] {
-        let path = folder.path().join(name);
-        model.save(&path)?;
-        let mut again = load_model(&path)?;
-        assert_eq!(again.get_weights()?, model.get_weights()?, "{name}");
+    for (name, mut again) in through_every_format(&mut model)? {
         assert_eq!(again.predict(&x)?, y, "{name}");
     }
     Ok(())

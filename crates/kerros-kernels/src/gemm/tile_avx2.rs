@@ -171,7 +171,7 @@ fn sums<const ROWS: usize, const VECTORS: usize, const MASK_B: bool, const EXTRA
             _mm_prefetch::<_MM_HINT_T0>(to.cast());
             _mm_prefetch::<_MM_HINT_T0>(to.wrapping_add(tile.columns - 1).cast());
         }
-        // So does the gate.
+        // The gate comes from such a place.
         if EXTRAS && let Some(gate) = tile.extras.and_then(|extras| extras.gate) {
             for i in 0..ROWS {
                 let from = gate.from(first_column).wrapping_add(i * gate.row_stride);

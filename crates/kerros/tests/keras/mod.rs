@@ -43,15 +43,25 @@ pub fn numbers(array: &Value) -> Vec<f64> {
 
 /// An array as a tensor, `i32` where it says so.
 pub fn tensor(array: &Value) -> Tensor {
-    let dims = array["shape"].as_array().unwrap();
-    let shape: Vec<usize> = dims.iter().map(|dim| dim.as_u64().unwrap() as usize).collect();
-    let values = numbers(array);
+    let (shape, values) = (shape(&array["shape"]), numbers(array));
     match array["dtype"].as_str() {
         Some("int32") => {
             Tensor::new(shape, values.iter().map(|&v| v as i32).collect::<Vec<_>>()).unwrap()
         }
         _ => Tensor::new(shape, values.iter().map(|&v| v as f32).collect::<Vec<_>>()).unwrap(),
     }
+}
+
+/// The lengths in a list.
+pub fn shape(dims: &Value) -> Vec<usize> {
+    dims.as_array().unwrap().iter().map(|dim| dim.as_u64().unwrap() as usize).collect()
+}
+
+/// Numbers that look random, multiples of 1/16 in -1.875..1.875: what `layer_case.fill` makes.
+pub fn fill(shape: &[usize], salt: usize) -> Tensor {
+    let number = |i: usize| ((i * i * 7 + i * 29 + salt * 17) % 61) as f32 / 16.0 - 1.875;
+    let count = shape.iter().product();
+    Tensor::new(shape, (0..count).map(number).collect::<Vec<f32>>()).unwrap()
 }
 
 /// The object of a registry with this class name and these arguments.

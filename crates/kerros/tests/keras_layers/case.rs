@@ -14,7 +14,7 @@ use kerros::optimizers::SGD;
 use kerros::{Fit, Model, Result, Shape, Tensor, Verbose};
 use serde_json::Value;
 
-use crate::keras::{EPS, fixture, numbers};
+use crate::keras::{EPS, fill, fixture, numbers, shape as shape_of};
 
 const ONE_PASS: f64 = 64.0 * EPS;
 const FOUR_STEPS: f64 = 512.0 * EPS;
@@ -40,13 +40,6 @@ pub fn check_family(file: &str) {
     assert!(wrong.is_empty(), "{} of {}:\n{}", wrong.len(), cases.len(), wrong.join("\n"));
 }
 
-/// Numbers that look random: multiples of 1/16 in -1.875..1.875.
-fn fill(shape: &[usize], salt: usize) -> Tensor {
-    let number = |i: usize| ((i * i * 7 + i * 29 + salt * 17) % 61) as f32 / 16.0 - 1.875;
-    let count = shape.iter().product();
-    Tensor::new(shape, (0..count).map(number).collect::<Vec<f32>>()).unwrap()
-}
-
 /// Every third step holds what `Masking` looks for.
 fn masked_input(x: &Tensor) -> Tensor {
     let (shape, mut values) = (x.shape().clone(), x.as_slice::<f32>().unwrap().to_vec());
@@ -57,11 +50,6 @@ fn masked_input(x: &Tensor) -> Tensor {
         }
     }
     Tensor::new(shape, values).unwrap()
-}
-
-fn shape_of(value: &Value) -> Vec<usize> {
-    let dims = value.as_array().unwrap();
-    dims.iter().map(|dim| dim.as_u64().unwrap() as usize).collect()
 }
 
 /// What differs from Keras in a case.

@@ -6,31 +6,20 @@ use kerros::optimizers::SGD;
 use kerros::{Fit, Model, Tensor, Verbose};
 use serde_json::Value;
 
-use crate::keras::{fixture, numbers, tensor};
+use crate::keras::{fill, fixture, numbers, shape, tensor};
 
 /// Salts of `fixtures/families/layer_case.py`.
 const SALT_TARGET: usize = 50;
 const SALT_WEIGHTS: usize = 70;
-
-/// The numbers of `layer_case.fill`.
-fn fill(shape: &[usize], salt: usize) -> Vec<f32> {
-    let count: usize = shape.iter().product();
-    let number = |i: usize| ((i * i * 7 + i * 29 + salt * 17) % 61) as f32 - 30.0;
-    (0..count).map(|i| number(i) / 16.0).collect()
-}
-
-fn shape(value: &Value) -> Vec<usize> {
-    value.as_array().unwrap().iter().map(|dim| dim.as_u64().unwrap() as usize).collect()
-}
 
 /// The weights that both sides begin with.
 fn start(case: &Value) -> Vec<Tensor> {
     let weights = case["weights"].as_array().unwrap().iter().enumerate();
     let weight = |(at, weight): (usize, &Value)| {
         let shape = shape(&weight["shape"]);
-        let values: Vec<f32> =
-            fill(&shape, SALT_WEIGHTS + at).into_iter().map(|value| value / 4.0).collect();
-        Tensor::new(shape, values).unwrap()
+        let values = fill(&shape, SALT_WEIGHTS + at);
+        let values = values.as_slice::<f32>().unwrap().iter().map(|value| value / 4.0);
+        Tensor::new(shape, values.collect::<Vec<f32>>()).unwrap()
     };
     weights.map(weight).collect()
 }
@@ -92,10 +81,8 @@ fn check(case: &Value, content: &Value) -> kerros::Result<Vec<String>> {
     let y: Vec<Tensor> = outputs
         .iter()
         .enumerate()
-        .map(|(at, output)| {
-            Tensor::new(output.shape().clone(), fill(output.shape(), SALT_TARGET + at))
-        })
-        .collect::<kerros::Result<_>>()?;
+        .map(|(at, output)| fill(output.shape(), SALT_TARGET + at))
+        .collect();
     let fixed = model.network().inputs.iter().find_map(|input| input.batch);
     let batch_size = fixed.unwrap_or(content["batch_size"].as_u64().unwrap() as usize);
     let fit = Fit::epochs(content["epochs"].as_u64().unwrap() as usize)
