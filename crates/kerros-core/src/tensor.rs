@@ -1,14 +1,9 @@
-//! The host tensor: a shape, a dtype and an aligned buffer.
+//! The host tensor: a shape, a dtype and a buffer.
 
 use std::fmt;
 use std::sync::Arc;
 
-use crate::{DType, Element, Error, ErrorKind, Result, Shape};
-
-/// One cache line, so that every buffer starts on one.
-#[derive(Clone, Copy, bytemuck::Pod, bytemuck::Zeroable)]
-#[repr(C, align(64))]
-struct Line([u8; 64]);
+use crate::{Buffer, DType, Element, Error, ErrorKind, Result, Shape};
 
 /// A row-major array of any number of axes in host memory.
 ///
@@ -25,7 +20,7 @@ struct Line([u8; 64]);
 pub struct Tensor {
     shape: Shape,
     dtype: DType,
-    lines: Arc<Vec<Line>>,
+    buffer: Arc<Buffer>,
 }
 
 impl Tensor {
@@ -62,8 +57,7 @@ impl Tensor {
     pub fn zeros(shape: impl Into<Shape>, dtype: DType) -> Self {
         let shape = shape.into();
         let num_bytes = shape.num_elements() * dtype.size_bytes();
-        let lines = vec![Line([0; 64]); num_bytes.div_ceil(64)];
-        Tensor { shape, dtype, lines: Arc::new(lines) }
+        Tensor { shape, dtype, buffer: Arc::new(Buffer::zeroed(num_bytes)) }
     }
 
     /// A tensor whose elements are all `value`.
@@ -95,15 +89,12 @@ impl Tensor {
 
     /// The elements as bytes, in the machine's byte order.
     pub fn bytes(&self) -> &[u8] {
-        &bytemuck::cast_slice(self.lines.as_slice())
-            [..self.num_elements() * self.dtype.size_bytes()]
+        self.buffer.bytes()
     }
 
     /// The elements as bytes, for writing.
     pub fn bytes_mut(&mut self) -> &mut [u8] {
-        let num_bytes = self.num_elements() * self.dtype.size_bytes();
-        let lines: &mut Vec<Line> = Arc::make_mut(&mut self.lines);
-        &mut bytemuck::cast_slice_mut(lines.as_mut_slice())[..num_bytes]
+        Arc::make_mut(&mut self.buffer).bytes_mut()
     }
 
     fn check<T: Element>(&self) -> Result<()> {

@@ -64,9 +64,16 @@ impl CpuExecutable {
             |id: &BufferId| matches!(plan.buffers[*id].home, Home::State(_) | Home::Input(_));
         let bound = (0..plan.buffers.len()).filter(elsewhere).collect();
         let threads = cpu.team.num_threads();
+        let groups = groups(&plan);
+        let prepared = groups.iter().flatten().flat_map(|group| {
+            let plan = &plan;
+            plan.steps[group.steps.clone()]
+                .iter()
+                .map(move |step| Prepared::new(plan, step, &group.passing))
+        });
         CpuExecutable {
-            groups: groups(&plan),
-            prepared: plan.steps.iter().map(|step| Prepared::new(&plan, step)).collect(),
+            prepared: prepared.collect(),
+            groups,
             arena,
             _literals: literals,
             staging: plan.inputs.iter().map(|_| None).collect(),
@@ -181,6 +188,7 @@ impl CpuExecutable {
                     prepared: &self.prepared[at],
                     memory,
                     rows: rows.clone(),
+                    first_row: own.start,
                 };
                 match &self.spent {
                     Some(spent) if member.index == 0 => {

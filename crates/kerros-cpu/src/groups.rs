@@ -6,7 +6,8 @@ use std::ops::Range;
 
 use kerros_kernels::l2_bytes;
 use kerros_plan::Plan;
-use kerros_plan::plan::{Access, Kernel, Split};
+use kerros_plan::lives::{Life, lives};
+use kerros_plan::plan::{Access, BufferId, Home, Kernel, Split};
 
 /// What part of the second-level cache a block of rows may touch; the rest is for weights.
 const BLOCK_PART: usize = 2;
@@ -25,11 +26,27 @@ pub struct Group {
     pub split: Split,
     /// How many rows to take through all of them at a time.
     pub block_rows: usize,
+    /// Buffers that only these steps touch, each thread only its own rows of them: once a block
+    /// of rows is done, the next may take its place.
+    pub passing: Vec<BufferId>,
 }
 
 /// The groups of each region.
 pub fn groups(plan: &Plan) -> Vec<Vec<Group>> {
-    plan.regions.iter().map(|region| cut(plan, region.steps.clone())).collect()
+    let mut regions: Vec<Vec<Group>> =
+        plan.regions.iter().map(|region| cut(plan, region.steps.clone())).collect();
+    let mut groups: Vec<&mut Group> = regions.iter_mut().flatten().collect();
+    for (buffer, life) in lives(plan).into_iter().enumerate() {
+        let Some(life) = life.filter(Life::gives_way) else { continue };
+        let group = groups.partition_point(|group| group.steps.end <= *life.steps.start());
+        let last_step = *life.steps.end();
+        if matches!(plan.buffers[buffer].home, Home::Arena(_))
+            && last_step < groups[group].steps.end
+        {
+            groups[group].passing.push(buffer);
+        }
+    }
+    regions
 }
 
 fn cut(plan: &Plan, steps: Range<usize>) -> Vec<Group> {
@@ -38,7 +55,12 @@ fn cut(plan: &Plan, steps: Range<usize>) -> Vec<Group> {
         let split = plan.steps[at].split;
         match groups.last_mut() {
             Some(last) if last.split == split => last.steps.end = at + 1,
-            _ => groups.push(Group { steps: at..at + 1, split, block_rows: usize::MAX }),
+            _ => groups.push(Group {
+                steps: at..at + 1,
+                split,
+                block_rows: usize::MAX,
+                passing: Vec::new(),
+            }),
         }
     }
     groups.into_iter().flat_map(|group| size(plan, group)).collect()
@@ -61,7 +83,15 @@ fn size(plan: &Plan, group: Group) -> Vec<Group> {
             Some((same, last)) if *same == alone => last.steps.end = at + 1,
             _ => {
                 let block_rows = if alone { usize::MAX } else { blocks.max(1) };
-                parts.push((alone, Group { steps: at..at + 1, split: group.split, block_rows }));
+                parts.push((
+                    alone,
+                    Group {
+                        steps: at..at + 1,
+                        split: group.split,
+                        block_rows,
+                        passing: Vec::new(),
+                    },
+                ));
             }
         }
     }
@@ -100,5 +130,56 @@ fn wants_more_rows(kernel: &Kernel, rows: usize, block_rows: usize) -> bool {
             block_rows < BLOCK_GRAIN && is_large(taps * sizes.inputs * sizes.out_channels())
         }
         _ => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use kerros_core::DType;
+    use kerros_graph::{Graph, Node, StateId, grad};
+    use kerros_plan::{CompileOptions, compile};
+
+    use super::*;
+    use crate::has_kernel;
+
+    fn plan(graph: &Graph, outputs: &[Node<'_>]) -> Plan {
+        let ids: Vec<_> = outputs.iter().map(|node| node.id()).collect();
+        compile(graph, &ids, &CompileOptions::default(), has_kernel).unwrap()
+    }
+
+    /// The group that a kernel is in.
+    fn group_of(plan: &Plan, is_kernel: impl Fn(&Kernel) -> bool) -> Group {
+        let at = plan.steps.iter().position(|step| is_kernel(&step.kernel)).unwrap();
+        let groups = groups(plan);
+        groups.iter().flatten().find(|group| group.steps.contains(&at)).unwrap().clone()
+    }
+
+    #[test]
+    fn a_gradient_passes_where_only_its_update_reads_it() {
+        let graph = Graph::new();
+        let x = graph.input("x", [32, 5000], DType::F32);
+        let w = graph.state(StateId(0), "w", [5000, 64], DType::F32);
+        let y = x.matmul(w);
+        let gradient = grad((y * y).sum_all(), &[w]).unwrap()[0];
+        graph.assign(w, w - gradient * 0.1);
+        let is_gradient = |kernel: &Kernel| matches!(kernel, Kernel::Gemm { m: 5000, .. });
+
+        let alone = plan(&graph, &[]);
+        let group = group_of(&alone, is_gradient);
+        assert_eq!((group.steps.len(), group.passing.len()), (2, 1));
+        assert!(group.block_rows < 5000, "{group:?}");
+        // Here it is also handed out.
+        let handed_out = plan(&graph, &[gradient]);
+        assert!(group_of(&handed_out, is_gradient).passing.is_empty());
+    }
+
+    #[test]
+    fn products_with_large_weights_take_all_rows() {
+        let graph = Graph::new();
+        let x = graph.input("x", [4096, 2000], DType::F32);
+        let w = graph.state(StateId(0), "w", [2000, 2000], DType::F32);
+        let plan = plan(&graph, &[(x + 1.0).tanh().matmul(w).tanh()]);
+        let product = group_of(&plan, |kernel| matches!(kernel, Kernel::Gemm { .. }));
+        assert_eq!((product.steps.len(), product.block_rows), (1, usize::MAX));
     }
 }

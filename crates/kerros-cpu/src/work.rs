@@ -24,7 +24,7 @@ use kerros_kernels::row_norm::{RowNorm, row_norm, row_norm_gradient};
 use kerros_kernels::scan::{ScanOptions, cumulative_sum};
 use kerros_kernels::softmax::{log_softmax, softmax};
 use kerros_kernels::sort::{SortOptions, sort};
-use kerros_plan::plan::{Access, Kernel, Operand, Piece, Plan, Split, Step};
+use kerros_plan::plan::{Access, BufferId, Kernel, Operand, Piece, Plan, Split, Step};
 use smallvec::SmallVec;
 
 use crate::store::{as_stored, to_tensor};
@@ -44,22 +44,36 @@ pub struct ThreadScratch {
 enum Share {
     /// So many elements for each row.
     PerRow(usize),
+    /// Likewise, and of no use once its rows are done: those that follow take their place, so
+    /// that it stays in the cache.
+    Passing(usize),
     /// All of this many.
     Whole(usize),
 }
 
 impl Share {
-    fn new(plan: &Plan, rows: usize, operand: &Operand) -> Self {
+    fn new(plan: &Plan, rows: usize, operand: &Operand, passing: &[BufferId]) -> Self {
+        let per_row = || plan.touched(operand, rows, &(0..1)).end;
         match operand.access {
-            Access::Part => Share::PerRow(plan.touched(operand, rows, &(0..1)).end),
+            Access::Part if passing.contains(&operand.buffer) => Share::Passing(per_row()),
+            Access::Part => Share::PerRow(per_row()),
             Access::Whole => Share::Whole(plan.buffers[operand.buffer].len()),
         }
     }
 
+    /// Which elements they are.
     fn of(self, rows: &Range<usize>) -> Range<usize> {
         match self {
-            Share::PerRow(count) => count * rows.start..count * rows.end,
+            Share::PerRow(count) | Share::Passing(count) => count * rows.start..count * rows.end,
             Share::Whole(len) => 0..len,
+        }
+    }
+
+    /// Where in the buffer they lie, for a thread whose rows begin at `first_row`.
+    fn place(self, rows: &Range<usize>, first_row: usize) -> Range<usize> {
+        match self {
+            Share::Passing(_) => self.of(&(first_row..first_row + rows.len())),
+            Share::PerRow(_) | Share::Whole(_) => self.of(rows),
         }
     }
 }
@@ -78,8 +92,8 @@ pub struct Prepared {
 }
 
 impl Prepared {
-    /// Prepares a step.
-    pub fn new(plan: &Plan, step: &Step) -> Self {
+    /// Prepares a step. `passing`: the buffers that only the step's group touches.
+    pub fn new(plan: &Plan, step: &Step, passing: &[BufferId]) -> Self {
         let map = match &step.kernel {
             Kernel::Map(program) => Some(Map::new(program)),
             _ => None,
@@ -96,7 +110,7 @@ impl Prepared {
             Split::Rows(rows) => rows,
             Split::Single => 1,
         };
-        let share = |operand: &Operand| Share::new(plan, rows, operand);
+        let share = |operand: &Operand| Share::new(plan, rows, operand, passing);
         let (reads, writes) = (step.reads.iter().map(share), step.writes.iter().map(share));
         let (reads, writes) = (reads.collect(), writes.collect());
         Prepared { rows, reads, writes, map, strided, in_place: in_place.collect() }
@@ -127,12 +141,14 @@ pub struct Work<'a> {
     pub memory: Memory<'a>,
     /// Which rows; all of `0..1` for a step that one thread does.
     pub rows: Range<usize>,
+    /// The first row that is this thread's.
+    pub first_row: usize,
 }
 
 impl<'a> Work<'a> {
     pub(crate) fn read(&self, at: usize) -> &'a [f32] {
         let operand = &self.step.reads[at];
-        let range = self.prepared.reads[at].of(&self.rows);
+        let range = self.prepared.reads[at].place(&self.rows, self.first_row);
         let base = self.memory.bases[operand.buffer].cast::<f32>();
         // SAFETY: a share stays within the buffer, whose memory lives through the run and is
         // aligned to 4 bytes; the plan's checker has proved that no other thread writes these
@@ -143,7 +159,7 @@ impl<'a> Work<'a> {
 
     pub(crate) fn write(&self, at: usize) -> &'a mut [f32] {
         let operand = &self.step.writes[at];
-        let range = self.prepared.writes[at].of(&self.rows);
+        let range = self.prepared.writes[at].place(&self.rows, self.first_row);
         let base = self.memory.bases[operand.buffer].cast::<f32>();
         // SAFETY: as for `read`; the checker has proved that no other thread touches these
         // elements before the next barrier, and a step writes each buffer once.

@@ -248,6 +248,29 @@ fn training_steps() {
     everywhere("training", &graph, &[loss, hits, norm], &inputs, &states, 5);
 }
 
+/// So many rows that threads take a few at a time through several steps, and what lies between
+/// these steps has room for a few only.
+#[test]
+fn blocks_of_rows() {
+    let graph = Graph::new();
+    let x = graph.input("x", [50, 900], DType::F32);
+    let y = graph.input("y", [50, 70], DType::F32);
+    let mut draw = Draw::new(5);
+    let weights = graph.state(StateId(0), "w", [900, 70], DType::F32);
+    let slot = graph.state(StateId(1), "m", [900, 70], DType::F32);
+    let probabilities = x.matmul(weights).softmax();
+    let loss = ((probabilities - y) * (probabilities - y)).mean_all();
+    let gradient = grad(loss, &[weights]).unwrap()[0];
+    // Rows of the gradient are scaled by their own sums before they are used.
+    let scaled = gradient / (1e-3 + (gradient * gradient).sum(&[1]).expand_dims(1));
+    let next = slot * 0.9 + scaled;
+    graph.assign(slot, next);
+    graph.assign(weights, weights - next * 0.1);
+    let states = [0.1, 0.0].map(|bound| draw.tensor(&weights.ty(), (-bound, bound)));
+    let inputs = [&x, &y].map(|input| draw.tensor(&input.ty(), (-1.0, 1.0)));
+    everywhere("blocks", &graph, &[loss], &inputs, &states, 3);
+}
+
 #[test]
 fn states_may_stay_or_be_copied_on() {
     let graph = Graph::new();
