@@ -530,7 +530,7 @@ fn everything_unknown_is_reported_at_once() {
         layers[2]["class_name"] = json!("Drop");
         layers[3]["module"] = json!("my_package");
         layers[3]["registered_name"] = json!("my_package>Dense");
-        config["config"]["dtype"] = json!("mixed_float16");
+        config["config"]["dtype"] = json!("int8_from_float32");
         let compile = &mut config["compile_config"];
         compile["optimizer"]["config"]["beta_3"] = json!(0.5);
         compile["loss"] = json!("no_loss");
@@ -547,7 +547,7 @@ fn everything_unknown_is_reported_at_once() {
         "unknown argument `mystery`",
         "layer `dropout`: unknown layer `Drop`",
         "the custom class `my_package>Dense` of `my_package`",
-        "`dtype` is \"mixed_float16\"",
+        "`dtype` is \"int8_from_float32\"",
         "unknown argument `beta_3`",
         "unknown loss `no_loss`",
         "unknown metric `no_metric`",

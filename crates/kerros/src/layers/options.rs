@@ -5,18 +5,22 @@ use std::sync::Arc;
 use kerros_core::{Error, ErrorKind, Origin, Result};
 use serde_json::{Value, json};
 
+use super::dtype_policy::DTypePolicy;
+
 use crate::constraints::Constraint;
 use crate::object::{Choice, Config, ConfigReader};
 use crate::regularizers::Regularizer;
 
-/// What every layer has: a name, whether it learns, a penalty on what comes out, and where
-/// the user made it.
+/// What every layer has: a name, whether it learns, a dtype policy, a penalty on what comes out,
+/// and where the user made it.
 #[derive(Clone, Debug)]
 pub struct Options {
     /// The name; made from the class when absent (`dense`, `dense_1` ...).
     pub name: Option<String>,
     /// Whether its weights are trained.
     pub trainable: bool,
+    /// In which precision Keras computes it; here all is `float32`.
+    pub dtype: DTypePolicy,
     /// A penalty on the layer's output, divided by the batch size, that joins the loss.
     pub activity_regularizer: Option<Choice<dyn Regularizer>>,
     /// Where the user made it.
@@ -27,7 +31,13 @@ impl Options {
     /// The options of a layer made by the caller's caller.
     #[track_caller]
     pub fn here() -> Self {
-        Options { name: None, trainable: true, activity_regularizer: None, origin: Origin::here() }
+        Options {
+            name: None,
+            trainable: true,
+            dtype: DTypePolicy::Float32,
+            activity_regularizer: None,
+            origin: Origin::here(),
+        }
     }
 
     /// The options as Keras's `get_config` begins.
@@ -35,7 +45,7 @@ impl Options {
         let mut config = Config::new();
         config.insert("name".into(), json!(self.name));
         config.insert("trainable".into(), json!(self.trainable));
-        config.insert("dtype".into(), dtype_policy());
+        config.insert("dtype".into(), self.dtype.serialize());
         if let Some(regularizer) = &self.activity_regularizer {
             config.insert("activity_regularizer".into(), regularizer.serialize());
         }
@@ -45,19 +55,14 @@ impl Options {
     /// Reads the options that every layer has.
     ///
     /// # Errors
-    /// A regularizer that is not known; another dtype than `float32` is noted in the reader.
+    /// A regularizer that is not known; a dtype policy that is not is noted in the reader.
     pub fn read(reader: &mut ConfigReader<'_>) -> Result<Self> {
         let name = reader.maybe_string("name");
         let trainable = reader.bool("trainable", true);
-        if let Some(dtype) = reader.value("dtype") {
-            let policy = dtype.get("config").and_then(|config| config.get("name")).unwrap_or(dtype);
-            if policy.as_str() != Some("float32") {
-                reader.refuse(format!("`dtype` is {policy}, expected float32"));
-            }
-        }
+        let dtype = DTypePolicy::read(reader);
         let activity_regularizer =
             reader.object::<dyn Regularizer>("activity_regularizer")?.map(Choice::Object);
-        Ok(Options { name, trainable, activity_regularizer, origin: Origin::default() })
+        Ok(Options { name, trainable, dtype, activity_regularizer, origin: Origin::default() })
     }
 
     /// Checks the name and the regularizer.
@@ -72,16 +77,6 @@ impl Options {
         }
         resolve_regularizer(&self.activity_regularizer).map(|_| ())
     }
-}
-
-/// The dtype entry of a layer's config, as Keras writes it.
-pub fn dtype_policy() -> Value {
-    json!({
-        "module": "keras",
-        "class_name": "DTypePolicy",
-        "config": {"name": "float32"},
-        "registered_name": null,
-    })
 }
 
 /// A serialized regularizer, or null.

@@ -2,6 +2,12 @@
 
 use serde_json::Value;
 
+use crate::layers::Layer;
+
+/// What some of Keras's layers take besides tensors, and masks, which all take.
+const KEYWORDS: [&str; 5] =
+    ["mask", "training", "use_causal_mask", "return_attention_scores", "reverse"];
+
 /// One argument of a call; `T` stands for a tensor (a node of a graph, or its number).
 #[derive(Clone, Debug, PartialEq)]
 pub enum Argument<T> {
@@ -41,6 +47,15 @@ impl<T> Argument<T> {
         }
     }
 
+    /// The first plain value in it that is not null.
+    fn plain(&self) -> Option<&Value> {
+        match self {
+            Argument::Tensor(_) => None,
+            Argument::List(items) => items.iter().find_map(Argument::plain),
+            Argument::Value(value) => Some(value).filter(|value| !value.is_null()),
+        }
+    }
+
     /// The tensors in it, in order.
     pub fn tensors(&self) -> Vec<&T> {
         match self {
@@ -69,6 +84,24 @@ impl<T> Arguments<T> {
         let keyword = self.keyword.iter();
         let keyword = keyword.map(|(name, argument)| (name.clone(), argument.map(&mut change)));
         Arguments { positional, keyword: keyword.collect() }
+    }
+
+    /// The first argument, in words, that a call of a layer does not heed. An operation heeds all
+    /// that it knows; what a layer of the user's own takes is not known.
+    pub(super) fn unheeded(&self, layer: &dyn Layer) -> Option<String> {
+        if layer.is_operation() {
+            return None;
+        }
+        if let Some(value) = self.positional.iter().find_map(Argument::plain) {
+            return Some(format!("{value} for a tensor"));
+        }
+        let is_known = |name: &str| {
+            !layer.module().starts_with("keras.layers")
+                || layer.parameters().contains(&name)
+                || KEYWORDS.contains(&name)
+        };
+        let unknown = self.keyword.iter().find(|(name, _)| !is_known(name));
+        unknown.map(|(name, _)| format!("the argument `{name}`"))
     }
 
     /// All tensors, positional ones first.

@@ -137,9 +137,16 @@ impl Network {
         sources.map(|&source| value_of(values, source, entry)).collect()
     }
 
-    /// Checks that a call hands as many tensors to its layer as that takes.
+    /// Checks that a call hands as many tensors to its layer as that takes, and nothing that the
+    /// layer would not heed.
     pub(super) fn check_call(&self, call: &LayerCall, values: &Values<'_>) -> Result<()> {
         let entry = &self.layers[call.layer];
+        if let Some(argument) = call.arguments.unheeded(&*entry.layer) {
+            let what = format!("layer `{}` was called with {argument}", entry.name);
+            return Err(Error::new(ErrorKind::Unsupported, what)
+                .expected("tensors, and the keyword arguments of the layer's call")
+                .at(&entry.origin()));
+        }
         let given = self.inputs_of(call, values)?.len();
         check_arity(&*entry.layer, given).map_err(|error| error.at(&entry.origin()))
     }

@@ -6,7 +6,7 @@ use kerros_core::{DType, Error, ErrorKind, Origin, Result};
 use kerros_graph::Node;
 
 use super::{Arguments, PartialShape, names};
-use crate::layers::{Layer, Weight};
+use crate::layers::{DTypePolicy, Layer, Weight};
 
 /// The layers of a model, and how values flow through them: what a trainer needs to know.
 ///
@@ -18,6 +18,8 @@ pub struct Network {
     pub name: String,
     /// Whether it was put together from tensors; a chain of layers otherwise.
     pub is_functional: bool,
+    /// In which precision Keras computes what has no policy of its own.
+    pub dtype: DTypePolicy,
     /// The layers, in the order of Keras's `model.layers` (inputs apart).
     pub layers: Vec<LayerEntry>,
     /// What goes in.

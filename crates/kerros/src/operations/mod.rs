@@ -82,6 +82,13 @@ pub(crate) fn is_operation(module: &str) -> bool {
     module.starts_with("keras.src.ops.") || MODULES.iter().any(|(known, _)| *known == module)
 }
 
+/// The module of the operation of this class, if there is one such class.
+pub(crate) fn module_of(class_name: &str) -> Option<&'static str> {
+    let all = || FAMILIES.iter().flat_map(|family| family.iter());
+    let below = all().find(|kind| kind.class_name == class_name)?.module;
+    MODULES.iter().find(|(_, known)| *known == below).map(|(module, _)| *module)
+}
+
 /// An operation with its settings: a step of a functional model.
 #[derive(Clone)]
 pub(crate) struct Operation {

@@ -4,7 +4,7 @@
 use serde_json::{Value, json};
 
 use super::objects::class_name;
-use crate::layers::options::dtype_policy;
+use crate::layers::DTypePolicy;
 use crate::object::Config;
 
 /// Activation functions and the layers that do the same.
@@ -68,7 +68,7 @@ fn write_activation(activation: &mut Value) -> Option<String> {
     let mut all = Config::new();
     all.insert("name".into(), json!(name));
     all.insert("trainable".into(), json!(true));
-    all.insert("dtype".into(), dtype_policy());
+    all.insert("dtype".into(), DTypePolicy::Float32.serialize());
     for (key, value) in activation.get("config").and_then(Value::as_object).into_iter().flatten() {
         all.insert(key.clone(), value.clone());
     }

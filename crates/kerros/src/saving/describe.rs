@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::{activation_layers, compile_config, functional};
-use crate::layers::{self, InputLayer, Layer, options::dtype_policy};
+use crate::layers::{self, InputLayer, Layer};
 use crate::model::{Argument, LayerEntry, Network, Source};
 use crate::object::{Config, Described, Entry, registered_name};
 use crate::trainer::Compiled;
@@ -103,7 +103,7 @@ pub(super) fn config(network: &Network, trainable: bool, warnings: &mut Vec<Stri
         config.insert("output_layers".into(), functional::write_ends(network, outputs));
         return config;
     }
-    config.insert("dtype".into(), dtype_policy());
+    config.insert("dtype".into(), network.dtype.serialize());
     config.insert("layers".into(), Value::Array(layers));
     if let Some(input) = network.inputs.first() {
         config.insert("build_input_shape".into(), input.shape.with_batch_axis(input.batch));

@@ -14,6 +14,7 @@ use super::rebuild::{self, Plan};
 use super::weights::{self, OptimizerState};
 use super::{FileKind, describe, legacy_config, legacy_h5, legacy_tree, named_weights, regroup};
 use crate::model::{Model, Network, WeightEntry};
+use crate::trainer::Compile;
 
 /// How to load a model.
 ///
@@ -107,6 +108,9 @@ impl Load {
     #[track_caller]
     fn of_keras_3(&self, archive: &Archive, age: Age) -> Result<Model> {
         let mut plan = rebuild::plan(&archive.config, self.compile)?;
+        if archive.weights.group(SCALED_OPTIMIZER).is_some() {
+            plan.compile = plan.compile.map(Compile::loss_scale);
+        }
         let resume = metadata::read(&archive.metadata).filter(|_| plan.compile.is_some());
         if plan.network.inputs.is_empty() {
             return match archive.weights.num_datasets() {
@@ -153,6 +157,12 @@ impl Load {
         Ok(model)
     }
 }
+
+/// Where Keras keeps the variables of an optimizer that a [`LossScaleOptimizer`] wraps. It wraps
+/// one without saying so in the file's settings.
+///
+/// [`LossScaleOptimizer`]: crate::optimizers::LossScaleOptimizer
+const SCALED_OPTIMIZER: &str = "optimizer/inner_optimizer/vars";
 
 /// Whether a file is of the format of Keras 3, or of the one before (HDF5 as a whole).
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -226,6 +236,13 @@ fn assemble(
 ) -> Result<Model> {
     let mut model = Model::new(&plan.network.name);
     model.network = plan.network;
+    if !plan.policies.is_empty() {
+        let names: Vec<&str> = plan.policies.iter().map(|policy| policy.name()).collect();
+        model.warnings.warn(&format!(
+            "the dtype policy {} is kept for Keras: Kerros computes in float32",
+            names.join(", ")
+        ));
+    }
     if let Some(device) = device {
         model.device = device;
     }

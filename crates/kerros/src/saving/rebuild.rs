@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use super::problems::Problems;
 use super::{compile_config, functional, objects};
-use crate::layers::Layer;
+use crate::layers::{DTypePolicy, Layer};
 use crate::model::Network;
 use crate::object::{Config, ConfigReader};
 use crate::operations;
@@ -22,6 +22,8 @@ pub(super) struct Plan {
     /// The layers and how values flow, unbuilt.
     pub(super) network: Network,
     pub(super) compile: Option<Compile>,
+    /// In what else than `float32` Keras computes some of it.
+    pub(super) policies: Vec<DTypePolicy>,
 }
 
 /// Reads a serialized model.
@@ -52,7 +54,7 @@ pub(super) fn plan(model: &Value, with_compile: bool) -> Result<Plan> {
         });
     }
     let network = network.ok_or_else(|| Error::new(ErrorKind::Internal, "a model got lost"))?;
-    Ok(Plan { network, compile })
+    Ok(Plan { network, compile, policies: DTypePolicy::others_in(config) })
 }
 
 /// The model of this class and config, as a layer of another model has it.
@@ -84,7 +86,7 @@ fn network(class: &str, config: &Config, problems: &mut Problems) -> Result<Opti
         return Err(Error::new(ErrorKind::Unsupported, format!("{} layers", values.len()))
             .expected(format!("at most {MAX_LAYERS}")));
     }
-    let (name, trainable) = options(config, class, problems);
+    let Named { name, trainable, dtype } = options(config, class, problems);
     let layers = values.iter().enumerate();
     let layers: Vec<(Arc<dyn Layer>, &Value)> =
         layers.filter_map(|(at, value)| Some((layer(at, value, problems)?, value))).collect();
@@ -97,6 +99,7 @@ fn network(class: &str, config: &Config, problems: &mut Problems) -> Result<Opti
     };
     Ok(found.map(|mut network| {
         network.name = name;
+        network.dtype = dtype;
         if !trainable {
             network.layers.iter_mut().for_each(|entry| entry.trainable = false);
         }
@@ -118,8 +121,15 @@ fn chain(layers: impl Iterator<Item = Arc<dyn Layer>>) -> Network {
     network
 }
 
-/// Name and trainability of a model; every other argument must be one that is known.
-fn options(config: &Config, class: &str, problems: &mut Problems) -> (String, bool) {
+/// What a model has besides its layers.
+struct Named {
+    name: String,
+    trainable: bool,
+    dtype: DTypePolicy,
+}
+
+/// What a model has besides its layers; every argument must be one that is known.
+fn options(config: &Config, class: &str, problems: &mut Problems) -> Named {
     let mut reader = ConfigReader::new(config);
     reader.ignore(&["layers", "build_input_shape"]);
     if class != "Sequential" {
@@ -128,14 +138,19 @@ fn options(config: &Config, class: &str, problems: &mut Problems) -> (String, bo
     let default = if class == "Sequential" { "sequential" } else { "functional" };
     let name = reader.maybe_string("name").unwrap_or_else(|| default.into());
     let trainable = reader.bool("trainable", true);
-    if let Some(dtype) = reader.value("dtype") {
-        let policy = dtype.get("config").and_then(|config| config.get("name")).unwrap_or(dtype);
-        if policy.as_str() != Some("float32") {
-            reader.refuse(format!("`dtype` is {policy}, expected float32"));
-        }
-    }
+    let dtype = DTypePolicy::read(&mut reader);
     problems.keep("model", reader.finish());
-    (name, trainable)
+    Named { name, trainable, dtype }
+}
+
+/// The module of an operation, where a file leaves out all modules as the `.h5` files of Keras 3 do.
+/// Layers share some names with operations, but say whether they are trained.
+fn bare_operation(value: &Value) -> Option<&'static str> {
+    let config = value.get("config").and_then(Value::as_object)?;
+    if value.get("module").is_some() || config.contains_key("trainable") {
+        return None;
+    }
+    operations::module_of(objects::class_name(value)?)
 }
 
 fn layer(at: usize, value: &Value, problems: &mut Problems) -> Option<Arc<dyn Layer>> {
@@ -145,6 +160,11 @@ fn layer(at: usize, value: &Value, problems: &mut Problems) -> Option<Arc<dyn La
         None => format!("layer {at}"),
     };
     let module = value.get("module").and_then(Value::as_str);
+    if let Some(module) = bare_operation(value) {
+        let mut value = value.clone();
+        value["module"] = module.into();
+        return problems.keep(&place, operations::deserialize(&value));
+    }
     if module.is_some_and(operations::is_operation) {
         problems.keep(&place, objects::check_is_keras(value))?;
         return problems.keep(&place, operations::deserialize(value));

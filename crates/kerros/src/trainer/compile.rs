@@ -12,7 +12,7 @@ use super::per_output::{IntoLosses, IntoMetrics, Losses, MetricLists, PerOutput}
 use crate::losses::Reduction;
 use crate::model::Model;
 use crate::object::Choice;
-use crate::optimizers::Optimizer;
+use crate::optimizers::{LossScaleOptimizer, Optimizer};
 
 /// What `compile` is given, with everything that is optional.
 ///
@@ -60,6 +60,18 @@ impl Compile {
     /// Sets metrics to which sample and class weights apply.
     pub fn weighted_metrics(mut self, metrics: impl IntoMetrics) -> Self {
         self.weighted_metrics = metrics.into_metrics();
+        self
+    }
+
+    /// Wraps the optimizer in a [`LossScaleOptimizer`], if it is none, as Keras does for a model of
+    /// the dtype policy `mixed_float16`.
+    pub(crate) fn loss_scale(mut self) -> Self {
+        let is_one =
+            |optimizer: &Arc<dyn Optimizer>| optimizer.class_name() == "LossScaleOptimizer";
+        if !self.optimizer.resolve().as_ref().is_ok_and(is_one) {
+            let scaled: Arc<dyn Optimizer> = Arc::new(LossScaleOptimizer::new(self.optimizer));
+            self.optimizer = Choice::Object(scaled);
+        }
         self
     }
 
