@@ -58,6 +58,14 @@ impl DTypePolicy {
         }
     }
 
+    /// The type that Keras keeps weights in.
+    pub const fn variable_dtype(self) -> &'static str {
+        match self {
+            DTypePolicy::MixedFloat16 | DTypePolicy::MixedBfloat16 => "float32",
+            whole => whole.name(),
+        }
+    }
+
     /// The policy as Keras writes it in a config.
     pub fn serialize(self) -> Value {
         json!({

@@ -2,7 +2,7 @@ use kerros_core::Result;
 use kerros_graph::Node;
 
 use super::binary_crossentropy::elementwise;
-use super::define::{loss, named};
+use super::define::{crossentropy_methods, loss, named};
 use super::smoothing::{check_smoothing, smooth_towards_half};
 use super::{Loss, Targets};
 
@@ -29,25 +29,9 @@ loss! {
     summary: "cross-entropy of yes and no that counts easy samples little",
 }
 
+crossentropy_methods!(BinaryFocalCrossentropy, "Sets the axis of the mean.");
+
 impl BinaryFocalCrossentropy {
-    /// Sets whether predictions are logits rather than probabilities.
-    pub fn from_logits(mut self, from_logits: bool) -> Self {
-        self.from_logits = from_logits;
-        self
-    }
-
-    /// Sets how far targets are moved towards indifference, in `0..=1`.
-    pub fn label_smoothing(mut self, label_smoothing: f64) -> Self {
-        self.label_smoothing = label_smoothing;
-        self
-    }
-
-    /// Sets the axis of the mean.
-    pub fn axis(mut self, axis: isize) -> Self {
-        self.axis = axis;
-        self
-    }
-
     /// Sets whether to weigh yes by `alpha` and no by `1 - alpha`.
     pub fn apply_class_balancing(mut self, apply_class_balancing: bool) -> Self {
         self.apply_class_balancing = apply_class_balancing;

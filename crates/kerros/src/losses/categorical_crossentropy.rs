@@ -1,7 +1,7 @@
 use kerros_core::Result;
 use kerros_graph::Node;
 
-use super::define::{loss, named};
+use super::define::{crossentropy_methods, loss, named};
 use super::smoothing::{check_smoothing, smooth_towards_even};
 use super::{Loss, Targets, clip_probability};
 use crate::activations::axes::to_last;
@@ -29,25 +29,7 @@ loss! {
     summary: "cross-entropy of one-hot classes",
 }
 
-impl CategoricalCrossentropy {
-    /// Sets whether predictions are logits rather than probabilities.
-    pub fn from_logits(mut self, from_logits: bool) -> Self {
-        self.from_logits = from_logits;
-        self
-    }
-
-    /// Sets how far targets are moved towards indifference, in `0..=1`.
-    pub fn label_smoothing(mut self, label_smoothing: f64) -> Self {
-        self.label_smoothing = label_smoothing;
-        self
-    }
-
-    /// Sets the class axis.
-    pub fn axis(mut self, axis: isize) -> Self {
-        self.axis = axis;
-        self
-    }
-}
+crossentropy_methods!(CategoricalCrossentropy, "Sets the class axis.");
 
 impl Loss for CategoricalCrossentropy {
     named!();

@@ -2,7 +2,7 @@ use kerros_core::Result;
 use kerros_graph::Node;
 
 use super::categorical_crossentropy::share;
-use super::define::{loss, named};
+use super::define::{crossentropy_methods, loss, named};
 use super::smoothing::{check_smoothing, smooth_towards_even};
 use super::{Loss, Targets, clip_probability};
 use crate::activations::axes::to_last;
@@ -27,25 +27,9 @@ loss! {
     summary: "cross-entropy of one-hot classes that counts easy samples little",
 }
 
+crossentropy_methods!(CategoricalFocalCrossentropy, "Sets the class axis.");
+
 impl CategoricalFocalCrossentropy {
-    /// Sets whether predictions are logits rather than probabilities.
-    pub fn from_logits(mut self, from_logits: bool) -> Self {
-        self.from_logits = from_logits;
-        self
-    }
-
-    /// Sets how far targets are moved towards indifference, in `0..=1`.
-    pub fn label_smoothing(mut self, label_smoothing: f64) -> Self {
-        self.label_smoothing = label_smoothing;
-        self
-    }
-
-    /// Sets the class axis.
-    pub fn axis(mut self, axis: isize) -> Self {
-        self.axis = axis;
-        self
-    }
-
     /// Sets the common factor.
     pub fn alpha(mut self, alpha: f64) -> Self {
         self.alpha = alpha;

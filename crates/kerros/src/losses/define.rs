@@ -81,3 +81,29 @@ macro_rules! named {
     };
 }
 pub(crate) use named;
+
+/// The builder methods of cross-entropies; what the axis is, differs.
+macro_rules! crossentropy_methods {
+    ($Loss:ident, $axis:literal) => {
+        impl $Loss {
+            /// Sets whether predictions are logits rather than probabilities.
+            pub fn from_logits(mut self, from_logits: bool) -> Self {
+                self.from_logits = from_logits;
+                self
+            }
+
+            /// Sets how far targets are moved towards indifference, in `0..=1`.
+            pub fn label_smoothing(mut self, label_smoothing: f64) -> Self {
+                self.label_smoothing = label_smoothing;
+                self
+            }
+
+            #[doc = $axis]
+            pub fn axis(mut self, axis: isize) -> Self {
+                self.axis = axis;
+                self
+            }
+        }
+    };
+}
+pub(crate) use crossentropy_methods;

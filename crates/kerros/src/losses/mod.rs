@@ -16,7 +16,7 @@ mod circle;
 pub(crate) mod cosine_similarity;
 mod ctc;
 mod custom;
-mod define;
+pub(crate) mod define;
 mod dice;
 mod hinge;
 mod huber;

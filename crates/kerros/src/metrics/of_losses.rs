@@ -5,6 +5,7 @@ use kerros_graph::Node;
 
 use super::MeanMetric;
 use super::define::metric;
+use crate::losses::define::crossentropy_methods;
 use crate::losses::settings::LastAxis;
 use crate::losses::{self, Loss, Targets};
 
@@ -185,25 +186,7 @@ metric! {
     summary: "mean cross-entropy of one-hot classes",
 }
 
-impl CategoricalCrossentropy {
-    /// Sets whether predictions are logits rather than probabilities.
-    pub fn from_logits(mut self, from_logits: bool) -> Self {
-        self.from_logits = from_logits;
-        self
-    }
-
-    /// Sets how far targets are moved towards indifference, in `0..=1`.
-    pub fn label_smoothing(mut self, label_smoothing: f64) -> Self {
-        self.label_smoothing = label_smoothing;
-        self
-    }
-
-    /// Sets the class axis.
-    pub fn axis(mut self, axis: isize) -> Self {
-        self.axis = axis;
-        self
-    }
-}
+crossentropy_methods!(CategoricalCrossentropy, "Sets the class axis.");
 
 mean_of_loss!(CategoricalCrossentropy, |metric| {
     losses::CategoricalCrossentropy::new()

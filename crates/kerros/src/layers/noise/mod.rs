@@ -12,6 +12,7 @@ pub(super) mod alpha_dropout;
 pub(super) mod dropout;
 pub(super) mod gaussian_dropout;
 pub(super) mod gaussian_noise;
+mod spatial_dropout;
 pub(super) mod spatial_dropout1d;
 pub(super) mod spatial_dropout2d;
 pub(super) mod spatial_dropout3d;

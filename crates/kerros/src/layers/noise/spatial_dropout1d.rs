@@ -2,9 +2,9 @@ use std::sync::Arc;
 
 use kerros_core::{Result, Shape};
 use kerros_graph::Node;
-use serde_json::json;
 
-use super::{check_rate, drop, key, read_seed, required};
+use super::spatial_dropout::{config, drop_channels};
+use super::{check_rate, read_seed, required};
 use crate::layers::options::layer_methods;
 use crate::layers::spatial::expect_spatial;
 use crate::layers::{Call, DataFormat, Layer, Options, Weight};
@@ -62,14 +62,8 @@ impl Described for SpatialDropout1D {
         "SpatialDropout1D"
     }
 
-    // Keras writes these four alone, and cannot read more.
     fn config(&self) -> Config {
-        let mut config = Config::new();
-        config.insert("rate".into(), json!(self.rate));
-        config.insert("seed".into(), json!(self.seed));
-        config.insert("name".into(), json!(self.options.name));
-        config.insert("dtype".into(), json!("float32"));
-        config
+        config(&self.options, self.rate, self.seed)
     }
 }
 
@@ -92,14 +86,7 @@ impl Layer for SpatialDropout1D {
     }
 
     fn call<'g>(&self, inputs: &[Node<'g>], call: &Call<'_, 'g>) -> Result<Vec<Node<'g>>> {
-        let x = inputs[0];
-        let Some(key) = key(call, self.seed)?.filter(|_| self.rate > 0.0) else {
-            return Ok(vec![x]);
-        };
-        let (shape, mut noise) = (x.shape(), vec![1; x.ndim()]);
-        let channels = 2;
-        (noise[0], noise[channels]) = (shape[0], shape[channels]);
-        Ok(vec![drop(x, key, self.rate as f32, Some(noise.into()))])
+        drop_channels(inputs[0], call, (self.rate, self.seed), 2)
     }
 }
 
