@@ -19,6 +19,7 @@ use kerros::layers::{
     PReLU, Resizing, SpectralNormalization,
 };
 use kerros::losses::CustomLoss;
+use kerros::model::{Input, IntoLayer};
 use kerros::optimizers::{Adam, SGD};
 use kerros::saving::archive::{Archive, Group, WeightTree};
 use kerros::schedules::ExponentialDecay;
@@ -624,6 +625,21 @@ fn spectral_normalization_goes_through_every_format() -> Result<()> {
     let y = model.predict(&x)?;
     for (name, mut again) in through_every_format(&mut model)? {
         assert_eq!(again.predict(&x)?, y, "{name}");
+    }
+    Ok(())
+}
+
+/// In the old format classes tell no module: an operation must not become the layer of its name.
+#[test]
+fn operations_go_through_every_format() -> Result<()> {
+    let x = Input::new([3]).tensor();
+    let hidden = Dense::new(4).on(&x);
+    let sum = (&hidden + 1.0) * &hidden;
+    let mut model = Model::functional([&x], [&Dense::new(2).on(&sum)])?;
+    let rows = rows(5, 3);
+    let y = model.predict(&rows)?;
+    for (name, mut again) in through_every_format(&mut model)? {
+        assert_eq!(again.predict(&rows)?, y, "{name}");
     }
     Ok(())
 }

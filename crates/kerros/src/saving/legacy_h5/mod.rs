@@ -49,6 +49,10 @@ pub(super) fn archive(tree: &WeightTree) -> Result<(Archive, Vec<String>)> {
         Some(modern) => (modern.config, modern.notes),
         None => (config, Vec::new()),
     };
+    // Classes of Keras 3 tell no module here either, as those of Keras 2 do.
+    if let (Age::Three, Some(version), Some(entries)) = (age, version, config.as_object_mut()) {
+        entries.insert("keras_version".into(), version.into());
+    }
     let mut weights = layer_weights(&config, tree, "model_weights", age)?;
     if let Some(training) = json_attribute(root, "training_config")? {
         let states = named_arrays(tree, "optimizer_weights");
