@@ -34,7 +34,7 @@ fn main() -> Result<()> {
     let numbers: Vec<usize> = std::env::args().skip(1).map_while(|n| n.parse().ok()).collect();
     let (batch, time) = (numbers.get(1).unwrap_or(&8), numbers.get(2).unwrap_or(&128));
     let threads = numbers.first().copied();
-    let cpu = Cpu::with(&CpuOptions { threads, isa: None, always_parallel: false })?;
+    let cpu = Cpu::with(&CpuOptions { threads, ..CpuOptions::default() })?;
     println!("{}: batch {batch}, {HEADS} heads, time {time}, dim {DIM}", cpu.name());
     let ty = Type::f32([*batch, *time, HEADS, DIM]);
     let values: Vec<Tensor> = (0..4).map(|seed| Draw::new(seed).tensor(&ty, (-1.0, 1.0))).collect();

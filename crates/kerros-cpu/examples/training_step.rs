@@ -22,7 +22,7 @@ fn main() -> Result<()> {
     let cpu = Cpu::with(&CpuOptions {
         threads: argument(2).and_then(|count| count.parse().ok()),
         isa: argument(3).map(str::to_owned),
-        always_parallel: false,
+        ..CpuOptions::default()
     })?;
 
     let graph = Graph::new();

@@ -64,7 +64,7 @@ impl CpuExecutable {
             |id: &BufferId| matches!(plan.buffers[*id].home, Home::State(_) | Home::Input(_));
         let bound = (0..plan.buffers.len()).filter(elsewhere).collect();
         let threads = cpu.team.num_threads();
-        let groups = groups(&plan);
+        let groups = groups(&plan, cpu.block_bytes);
         let prepared = groups.iter().flatten().flat_map(|group| {
             let plan = &plan;
             plan.steps[group.steps.clone()]

@@ -1,17 +1,15 @@
 //! Taking a few rows at a time through several steps, so that what one step wrote is still
 //! in the cache when the next reads it.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 
 use kerros_kernels::l2_bytes;
 use kerros_plan::Plan;
-use kerros_plan::lives::{Life, lives};
+use kerros_plan::lives::lives;
 use kerros_plan::plan::{Access, BufferId, Home, Kernel, Split};
 
-/// What part of the second-level cache a block of rows may touch; the rest is for weights.
-const BLOCK_PART: usize = 2;
-/// Weights of a larger part of it do not stay there beside a block.
+/// Weights of a larger part of the second-level cache do not stay there beside a block of rows.
 const WEIGHT_PART: usize = 8;
 /// Matrix products want blocks of multiples of this many of their rows, so that they have whole
 /// tiles.
@@ -31,25 +29,46 @@ pub struct Group {
     pub passing: Vec<BufferId>,
 }
 
-/// The groups of each region.
-pub fn groups(plan: &Plan) -> Vec<Vec<Group>> {
+/// A value, and from which group to which it is needed.
+type Span = (BufferId, Range<usize>);
+
+/// The groups of each region, with blocks of rows that touch `block_bytes` at most, if they are to
+/// be that small.
+pub fn groups(plan: &Plan, block_bytes: usize) -> Vec<Vec<Group>> {
+    let regions = plan.regions.iter();
     let mut regions: Vec<Vec<Group>> =
-        plan.regions.iter().map(|region| cut(plan, region.steps.clone())).collect();
+        regions.map(|region| cut(plan, region.steps.clone(), block_bytes)).collect();
     let mut groups: Vec<&mut Group> = regions.iter_mut().flatten().collect();
+    let group_at = |step: usize| groups.partition_point(|group| group.steps.end <= step);
+    // What lives in one region only, by the place it has there: from which group to which.
+    let mut places: BTreeMap<(usize, usize), Vec<Span>> = BTreeMap::new();
     for (buffer, life) in lives(plan).into_iter().enumerate() {
-        let Some(life) = life.filter(Life::gives_way) else { continue };
-        let group = groups.partition_point(|group| group.steps.end <= *life.steps.start());
-        let last_step = *life.steps.end();
-        if matches!(plan.buffers[buffer].home, Home::Arena(_))
-            && last_step < groups[group].steps.end
+        if let (Some(life), Home::Arena(offset)) = (life, plan.buffers[buffer].home)
+            && life.gives_way()
         {
-            groups[group].passing.push(buffer);
+            let span = group_at(*life.steps.start())..group_at(*life.steps.end());
+            places.entry((*life.regions.start(), offset)).or_default().push((buffer, span));
         }
+    }
+    for (buffer, group) in places.values().flat_map(|alike| passing(alike)).collect::<Vec<_>>() {
+        groups[group].passing.push(buffer);
     }
     regions
 }
 
-fn cut(plan: &Plan, steps: Range<usize>) -> Vec<Group> {
+/// Of values that take each other's place, each from one group to another, those that are in one
+/// group, and that group, when no other is in their place then that goes on to the next group: its
+/// rows must stay where they are.
+fn passing(alike: &[Span]) -> Vec<(BufferId, usize)> {
+    let goes_on = |group: usize| {
+        let mut longer = alike.iter().filter(|(_, span)| span.start < span.end);
+        longer.any(|(_, span)| span.start <= group && group <= span.end)
+    };
+    let own = alike.iter().filter(|(_, span)| span.start == span.end && !goes_on(span.start));
+    own.map(|(buffer, span)| (*buffer, span.start)).collect()
+}
+
+fn cut(plan: &Plan, steps: Range<usize>, block_bytes: usize) -> Vec<Group> {
     let mut groups: Vec<Group> = Vec::new();
     for at in steps {
         let split = plan.steps[at].split;
@@ -63,18 +82,18 @@ fn cut(plan: &Plan, steps: Range<usize>) -> Vec<Group> {
             }),
         }
     }
-    groups.into_iter().flat_map(|group| size(plan, group)).collect()
+    groups.into_iter().flat_map(|group| size(plan, group, block_bytes)).collect()
 }
 
 /// Sets how many rows of a group to take at a time. Where few rows fill the cache, as with
 /// images, they are too few for kernels that would read large weights anew for each block:
 /// these are left out, and take all rows at once.
-fn size(plan: &Plan, group: Group) -> Vec<Group> {
+fn size(plan: &Plan, group: Group, block_bytes: usize) -> Vec<Group> {
     let Split::Rows(rows) = group.split else { return vec![group] };
     if group.steps.len() == 1 {
         return vec![group];
     }
-    let fitting = fitting_rows(plan, group.steps.clone(), rows);
+    let fitting = block_bytes / row_bytes(plan, group.steps.clone(), rows).max(1);
     let blocks = if fitting >= BLOCK_GRAIN { fitting / BLOCK_GRAIN * BLOCK_GRAIN } else { fitting };
     let mut parts: Vec<(bool, Group)> = Vec::new();
     for at in group.steps {
@@ -98,8 +117,8 @@ fn size(plan: &Plan, group: Group) -> Vec<Group> {
     parts.into_iter().map(|(_, part)| part).collect()
 }
 
-/// Rows whose operands fill the cache together.
-fn fitting_rows(plan: &Plan, steps: Range<usize>, rows: usize) -> usize {
+/// Bytes that a row of some steps touches.
+fn row_bytes(plan: &Plan, steps: Range<usize>, rows: usize) -> usize {
     let mut touched = BTreeSet::new();
     for step in &plan.steps[steps] {
         let operands = step.reads.iter().chain(&step.writes);
@@ -107,9 +126,7 @@ fn fitting_rows(plan: &Plan, steps: Range<usize>, rows: usize) -> usize {
             operands.filter(|operand| operand.access == Access::Part).map(|operand| operand.buffer),
         );
     }
-    let row_bytes: usize =
-        touched.into_iter().map(|buffer| 4 * plan.buffers[buffer].len() / rows).sum();
-    l2_bytes() / BLOCK_PART / row_bytes.max(1)
+    touched.into_iter().map(|buffer| 4 * plan.buffers[buffer].len() / rows).sum()
 }
 
 /// Whether a kernel has too few rows to work with in a block: few rows of a matrix in each row of
@@ -150,7 +167,7 @@ mod tests {
     /// The group that a kernel is in.
     fn group_of(plan: &Plan, is_kernel: impl Fn(&Kernel) -> bool) -> Group {
         let at = plan.steps.iter().position(|step| is_kernel(&step.kernel)).unwrap();
-        let groups = groups(plan);
+        let groups = groups(plan, l2_bytes() / 2);
         groups.iter().flatten().find(|group| group.steps.contains(&at)).unwrap().clone()
     }
 

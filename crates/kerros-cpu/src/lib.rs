@@ -17,7 +17,7 @@ use std::sync::Arc;
 
 use kerros_core::Result;
 use kerros_graph::{Graph, NodeData, NodeId, Op};
-use kerros_kernels::Isa;
+use kerros_kernels::{Isa, l2_bytes};
 use kerros_plan::{CompileOptions, Device, Executable, StateStore, compile};
 
 use crate::executable::CpuExecutable;
@@ -37,6 +37,9 @@ pub struct CpuOptions {
     pub isa: Option<String>,
     /// Whether to use all threads however little there is to do: for tests.
     pub always_parallel: bool,
+    /// How much the rows may touch that a thread takes through several steps at a time. Default:
+    /// half of the second-level cache; small for tests.
+    pub block_bytes: Option<usize>,
 }
 
 /// The host as a device. Clones share their threads.
@@ -47,6 +50,7 @@ pub struct Cpu {
     isa: Isa,
     team: Arc<Team>,
     always_parallel: bool,
+    block_bytes: usize,
 }
 
 impl Cpu {
@@ -66,7 +70,12 @@ impl Cpu {
     pub fn with(options: &CpuOptions) -> Result<Self> {
         let isa = options.isa.as_deref().map_or(Ok(Isa::detect()), Isa::named)?;
         let team = Team::new(TeamOptions { threads: options.threads })?;
-        Ok(Cpu { isa, team: Arc::new(team), always_parallel: options.always_parallel })
+        Ok(Cpu {
+            isa,
+            team: Arc::new(team),
+            always_parallel: options.always_parallel,
+            block_bytes: options.block_bytes.unwrap_or(l2_bytes() / 2),
+        })
     }
 
     fn describe(&self) -> String {

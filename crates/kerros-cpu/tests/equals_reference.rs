@@ -13,11 +13,13 @@ use kerros_testkit::Draw;
 fn devices() -> Vec<(String, Cpu)> {
     let mut devices = Vec::new();
     for isa in Isa::available() {
-        for threads in [1, 2, 3, 8] {
+        // Rows go through several steps all together, or one at a time.
+        for (threads, block_bytes) in [(1, None), (2, Some(1)), (3, None), (8, Some(1))] {
             let options = CpuOptions {
                 threads: Some(threads),
                 isa: Some(isa.level().name().into()),
                 always_parallel: true,
+                block_bytes,
             };
             let cpu = Cpu::with(&options).unwrap();
             devices.push((cpu.name(), cpu));
@@ -269,6 +271,19 @@ fn blocks_of_rows() {
     let states = [0.1, 0.0].map(|bound| draw.tensor(&weights.ty(), (-bound, bound)));
     let inputs = [&x, &y].map(|input| draw.tensor(&input.ty(), (-1.0, 1.0)));
     everywhere("blocks", &graph, &[loss], &inputs, &states, 3);
+}
+
+/// The last of these values takes the place of the first and lives on, when the first has room for
+/// a few rows only.
+#[test]
+fn a_value_takes_the_place_of_one_that_passes() {
+    let graph = Graph::new();
+    let x = graph.input("x", [400, 600], DType::F32);
+    let w = graph.input("w", [600, 500], DType::F32);
+    let mut draw = Draw::new(6);
+    let y = x.softmax().log_softmax().softmax().log_softmax().matmul(w);
+    let inputs = [&x, &w].map(|input| draw.tensor(&input.ty(), (-1.0, 1.0)));
+    everywhere("places", &graph, &[y], &inputs, &[], 1);
 }
 
 #[test]

@@ -45,8 +45,11 @@ fn run(
 
 #[test]
 fn any_graph_gives_the_bits_of_the_reference() {
-    let cpus = [1, 2, 3].map(|threads| {
-        let options = CpuOptions { threads: Some(threads), isa: None, always_parallel: true };
+    // Rows go through several steps all together, or one at a time.
+    let cpus = [(1, None), (2, Some(1)), (3, None), (1, Some(1)), (3, Some(1))];
+    let cpus = cpus.map(|(threads, block_bytes)| {
+        let threads = Some(threads);
+        let options = CpuOptions { threads, isa: None, always_parallel: true, block_bytes };
         Cpu::with(&options).unwrap()
     });
     for seed in 0..GRAPHS {

@@ -218,7 +218,9 @@ fn devices_and_steps() -> Result<()> {
         let first = on(0, Arc::new(Reference))?;
         for (threads, isa) in [(1, "scalar"), (2, "scalar"), (3, "best"), (8, "best")] {
             let isa = Some(isa.to_string()).filter(|isa| isa != "best");
-            let options = CpuOptions { threads: Some(threads), isa, always_parallel: true };
+            let block_bytes = Some(1).filter(|_| threads % 2 == 0);
+            let options =
+                CpuOptions { threads: Some(threads), isa, always_parallel: true, block_bytes };
             assert_eq!(first, on(0, Arc::new(Cpu::with(&options)?))?, "{name}: {options:?}");
         }
         assert_ne!(first, on(1, default_device())?, "{name}: another step");
