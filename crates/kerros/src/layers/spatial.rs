@@ -184,7 +184,7 @@ impl DataFormat {
     ///
     /// # Errors
     /// [`ErrorKind::UnknownName`].
-    pub(super) fn check(&self) -> Result<()> {
+    pub(crate) fn check(&self) -> Result<()> {
         match self {
             DataFormat::Unknown(name) => {
                 Err(Error::new(ErrorKind::UnknownName, format!("unknown data format `{name}`"))
@@ -205,7 +205,7 @@ impl DataFormat {
     }
 
     /// The tensor with its channels last.
-    pub(super) fn to_last<'g>(&self, x: Node<'g>) -> Node<'g> {
+    pub(crate) fn to_last<'g>(&self, x: Node<'g>) -> Node<'g> {
         if *self != DataFormat::ChannelsFirst || x.ndim() < 3 {
             return x;
         }
@@ -214,7 +214,7 @@ impl DataFormat {
     }
 
     /// A tensor with its channels last in this format.
-    pub(super) fn restore<'g>(&self, x: Node<'g>) -> Node<'g> {
+    pub(crate) fn restore<'g>(&self, x: Node<'g>) -> Node<'g> {
         if *self != DataFormat::ChannelsFirst || x.ndim() < 3 {
             return x;
         }
@@ -272,7 +272,7 @@ impl Padding {
     ///
     /// # Errors
     /// [`ErrorKind::UnknownName`].
-    pub(super) fn check(&self, may_be_causal: bool) -> Result<()> {
+    pub(crate) fn check(&self, may_be_causal: bool) -> Result<()> {
         let expected = if may_be_causal { "valid, same or causal" } else { "valid or same" };
         match self {
             Padding::Valid | Padding::Same => Ok(()),
@@ -287,7 +287,7 @@ impl Padding {
 
     /// What is added before and after an axis of this length, for windows of `taps` positions
     /// that are `dilation` apart.
-    pub(super) fn around(
+    pub(crate) fn around(
         &self,
         length: usize,
         taps: usize,

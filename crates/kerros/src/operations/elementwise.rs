@@ -48,6 +48,56 @@ fn nan_to_num<'g>(operands: &Operands<'_, 'g>) -> Result<Vec<Node<'g>>> {
     Ok(vec![is_finite.select(x, odd)])
 }
 
+/// All bits turned: `-x - 1`.
+fn inverted<'g>(operands: &Operands<'_, 'g>) -> Result<Vec<Node<'g>>> {
+    let x = operands.node("x")?;
+    Ok(vec![match x.dtype() {
+        DType::Bool => x.logical_not(),
+        _ => -x.cast(DType::I32) - 1.0,
+    }])
+}
+
+/// The number with this error function: a polynomial of `log(1 - x²)`, in the middle and at the
+/// ends (Giles, Approximating the erfinv function, GPU Computing Gems 2011, in single precision,
+/// as XLA has it).
+fn erfinv(x: Node<'_>) -> Node<'_> {
+    fn polynomial<'g>(coefficients: [f32; 9], w: Node<'g>) -> Node<'g> {
+        let rest = coefficients[1..].iter();
+        rest.fold(w * 0.0 + coefficients[0], |sum, &coefficient| sum * w + coefficient)
+    }
+    const MIDDLE: [f32; 9] = [
+        2.810_226_4e-8,
+        3.432_739_4e-7,
+        -3.523_387_7e-6,
+        -4.391_506_5e-6,
+        2.185_808_7e-4,
+        -1.253_725e-3,
+        -4.177_681_6e-3,
+        2.466_407_3e-1,
+        1.501_409_4,
+    ];
+    const ENDS: [f32; 9] = [
+        -2.002_142_6e-4,
+        1.009_505_6e-4,
+        1.349_343_2e-3,
+        -3.673_428_4e-3,
+        5.739_507_7e-3,
+        -7.622_461e-3,
+        9.438_870_5e-3,
+        1.001_674_1,
+        2.832_976_8,
+    ];
+    let w = -(-x * x).log1p();
+    let is_middle = w.less(5.0);
+    // A root of what is below 0 would be NaN, also where it is not taken.
+    let root = is_middle.select(1.0, w).sqrt();
+    let size = is_middle.select(polynomial(MIDDLE, w - 2.5), polynomial(ENDS, root - 3.0));
+    let is_end = x.abs().equal(1.0);
+    let y = is_end.select(x * f32::INFINITY, is_end.select(0.0, size * x));
+    let slope = (y * y).exp() * (0.5 * std::f32::consts::PI.sqrt());
+    y.replace_gradient(x * slope.stop_gradient())
+}
+
 kinds! { "ops.numpy";
     Negative(x) => |o| of_number(o, |x| -x);
     Absolute(x) => |o| of_number(o, |x| match x.dtype() {
@@ -77,16 +127,22 @@ kinds! { "ops.numpy";
     Reciprocal(x) => |o| of_float(o, Node::reciprocal);
     Clip(x) [x_min = "!", x_max = "!"] => clip;
     NanToNum(x) [nan = "0.0", posinf = "null", neginf = "null"] => nan_to_num;
+    Angle(x) => |o| of_float(o, |x| {
+        x.is_nan().select(x, x.less(0.0).select(std::f32::consts::PI, 0.0))
+    });
+    BitwiseNot(x) => inverted;
+    BitwiseInvert(x) => inverted;
     Copy(x) => |o| Ok(vec![o.node("x")?]);
 }
 
 /// Those of another module.
 pub(super) mod math {
-    use super::{Node, kinds, of_float};
+    use super::{Node, erfinv, kinds, of_float};
 
     kinds! { "ops.math";
         Rsqrt(x) => |o| of_float(o, Node::rsqrt);
         Erf(x) => |o| of_float(o, Node::erf);
+        Erfinv(x) => |o| of_float(o, erfinv);
         Erfc(x) => |o| of_float(o, |x| 1.0 - x.erf());
     }
 }

@@ -1,6 +1,6 @@
 //! `keras.ops.concatenate` and its like: tensors put together, taken apart, repeated, padded.
 
-use kerros_core::{DType, Result, Shape};
+use kerros_core::{DType, Error, ErrorKind, Result, Shape};
 use kerros_graph::Node;
 use serde_json::Value;
 
@@ -8,7 +8,7 @@ use super::kind::{Operands, kinds};
 use crate::object::number;
 
 /// Tensors of one type: floats when any is.
-fn alike(parts: Vec<Node<'_>>) -> Vec<Node<'_>> {
+pub(super) fn alike(parts: Vec<Node<'_>>) -> Vec<Node<'_>> {
     let is = |dtype| parts.iter().any(|part| part.dtype() == dtype);
     let dtype = if is(DType::F32) {
         DType::F32
@@ -63,10 +63,29 @@ fn append<'g>(operands: &Operands<'_, 'g>) -> Result<Vec<Node<'g>>> {
     Ok(vec![Node::concat(&parts, axis)])
 }
 
-fn split<'g>(operands: &Operands<'_, 'g>) -> Result<Vec<Node<'g>>> {
-    let x = operands.node("x")?;
-    let axis = operands.axis("axis", x.ndim())?;
-    let length = x.shape()[axis];
+/// Parts one behind the other: along axis 2, which those with fewer axes get.
+fn behind_each_other<'g>(operands: &Operands<'_, 'g>) -> Result<Vec<Node<'g>>> {
+    let parts = alike(operands.nodes("xs")?).into_iter();
+    let deep = parts.map(|part| match part.ndim() {
+        0 | 1 => at_least(part, 2).expand_dims(2),
+        2 => part.expand_dims(2),
+        _ => part,
+    });
+    Ok(vec![Node::concat(&deep.collect::<Vec<_>>(), 2)])
+}
+
+/// Parts along an axis, at the places or as many as the setting says; with `may_differ` some
+/// may be longer by one.
+fn split<'g>(
+    operands: &Operands<'_, 'g>,
+    x: Node<'g>,
+    axis: usize,
+    may_differ: bool,
+) -> Result<Vec<Node<'g>>> {
+    let length = x.shape().get(axis).copied().ok_or_else(|| {
+        Error::new(ErrorKind::Shape, format!("axis {axis} of {}", x.shape()))
+            .expected("an axis that is there")
+    })?;
     let wrong = || operands.wrong("indices_or_sections", "a divisor of the length, or places");
     let cuts: Vec<usize> = match operands.value("indices_or_sections") {
         Value::Array(_) => {
@@ -77,14 +96,43 @@ fn split<'g>(operands: &Operands<'_, 'g>) -> Result<Vec<Node<'g>>> {
         _ => {
             let sections = operands.whole("indices_or_sections")?;
             let sections = usize::try_from(sections).ok().filter(|&count| count > 0);
-            let sections = sections.filter(|&count| length.is_multiple_of(count));
-            let sections = sections.ok_or_else(wrong)?;
-            (1..sections).map(|at| at * (length / sections)).collect()
+            let fits = |count: &usize| may_differ || length.is_multiple_of(*count);
+            let sections = sections.filter(fits).ok_or_else(wrong)?;
+            let (each, longer) = (length / sections, length % sections);
+            (1..sections).map(|at| at * each + at.min(longer)).collect()
         }
     };
     let starts = [0].into_iter().chain(cuts.iter().copied());
     let ends = cuts.iter().copied().chain([length]);
     Ok(starts.zip(ends).map(|(start, end)| x.slice(axis, start, end.max(start))).collect())
+}
+
+fn split_by_axis<'g>(operands: &Operands<'_, 'g>, may_differ: bool) -> Result<Vec<Node<'g>>> {
+    let x = operands.node("x")?;
+    split(operands, x, operands.axis("axis", x.ndim())?, may_differ)
+}
+
+/// Each of several vectors along an axis of its own, spread over the axes of the others.
+fn meshgrid<'g>(operands: &Operands<'_, 'g>) -> Result<Vec<Node<'g>>> {
+    let parts = operands.all()?;
+    let mut axes: Vec<usize> = (0..parts.len()).collect();
+    match operands.value("indexing").as_str() {
+        Some("xy") if parts.len() > 1 => axes.swap(0, 1),
+        Some("xy" | "ij") => {}
+        _ => return Err(operands.wrong("indexing", "\"xy\" or \"ij\"")),
+    }
+    if let Some(part) = parts.iter().find(|part| part.ndim() != 1) {
+        return Err(Error::new(ErrorKind::Shape, format!("a side of shape {}", part.shape()))
+            .expected("one axis"));
+    }
+    let mut dims = vec![1; parts.len()];
+    parts.iter().zip(&axes).for_each(|(part, &axis)| dims[axis] = part.shape()[0]);
+    let spread = |(part, &axis): (&Node<'g>, &usize)| {
+        let mut line = vec![1; parts.len()];
+        line[axis] = dims[axis];
+        part.reshape(line).broadcast_to(&dims[..])
+    };
+    Ok(parts.iter().zip(&axes).map(spread).collect())
 }
 
 fn unstack<'g>(operands: &Operands<'_, 'g>) -> Result<Vec<Node<'g>>> {
@@ -176,8 +224,17 @@ kinds! { "ops.numpy";
     Stack(x) [axis = "0"] => stack;
     Hstack(xs) => side_by_side;
     Vstack(xs) => below_each_other;
+    Dstack(xs) => behind_each_other;
     Append(x1, x2) [axis = "null"] => append;
-    Split(x) [indices_or_sections = "!", axis = "0"] => split;
+    Split(x) [indices_or_sections = "!", axis = "0"] => |o| split_by_axis(o, false);
+    ArraySplit(x) [indices_or_sections = "!", axis = "0"] => |o| split_by_axis(o, true);
+    Vsplit(x) [indices_or_sections = "!"] => |o| split(o, o.node("x")?, 0, false);
+    Hsplit(x) [indices_or_sections = "!"] => |o| {
+        let x = o.node("x")?;
+        split(o, x, usize::from(x.ndim() > 1), false)
+    };
+    Dsplit(x) [indices_or_sections = "!"] => |o| split(o, o.node("x")?, 2, false);
+    Meshgrid() [indexing = "\"xy\""] => meshgrid;
     Repeat(x) [repeats = "!", axis = "null"] => repeat;
     Tile(x) [repeats = "!"] => tile;
     Pad(x, constant_values) [pad_width = "!", mode = "\"constant\""] => pad;

@@ -19,11 +19,14 @@ fn as_layer<'g>(
     layer.call(&[x], operands.call)
 }
 
-/// Pooling over as many axes as there are between batch and channels.
-fn pool<'g>(operands: &Operands<'_, 'g>, class_name: &str) -> Result<Vec<Node<'g>>> {
+/// Pooling over as many axes as there are between batch and channels, with these settings.
+fn pool<'g>(
+    operands: &Operands<'_, 'g>,
+    class_name: &str,
+    settings: &[&str],
+) -> Result<Vec<Node<'g>>> {
     let x = operands.float("inputs")?;
     let class_name = format!("{class_name}{}D", x.ndim().saturating_sub(2));
-    let settings = ["pool_size", "strides", "padding", "data_format"];
     let config: Value =
         settings.iter().map(|&name| (name.to_string(), operands.value(name).clone())).collect();
     as_layer(operands, x, &class_name, config)
@@ -41,11 +44,18 @@ fn resize<'g>(operands: &Operands<'_, 'g>) -> Result<Vec<Node<'g>>> {
     as_layer(operands, operands.float("images")?, "Resizing", config)
 }
 
+const BY_SIZE: &[&str] = &["pool_size", "strides", "padding", "data_format"];
+const BY_NUMBER: &[&str] = &["output_size", "data_format"];
+
 kinds! { "ops.nn";
     MaxPool(inputs) [pool_size = "!", strides = "null", padding = "\"valid\"", data_format = "null"]
-        => |o| pool(o, "MaxPooling");
+        => |o| pool(o, "MaxPooling", BY_SIZE);
     AveragePool(inputs) [pool_size = "!", strides = "null", padding = "\"valid\"", data_format = "null"]
-        => |o| pool(o, "AveragePooling");
+        => |o| pool(o, "AveragePooling", BY_SIZE);
+    AdaptiveMaxPool(inputs) [output_size = "!", data_format = "null"]
+        => |o| pool(o, "AdaptiveMaxPooling", BY_NUMBER);
+    AdaptiveAveragePool(inputs) [output_size = "!", data_format = "null"]
+        => |o| pool(o, "AdaptiveAveragePooling", BY_NUMBER);
 }
 
 /// Those of another module.

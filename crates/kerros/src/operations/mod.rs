@@ -16,19 +16,29 @@ use crate::object::{Config, ConfigReader, Described};
 
 mod activation;
 mod arithmetic;
+mod attention;
 mod comparison;
 mod constants;
 mod contraction;
+mod convolution;
+mod crossentropy;
+mod diagonal;
 mod elementwise;
 mod get_item;
+mod image;
 mod index;
 mod join;
 mod kind;
 mod layered;
+mod missing;
 mod normalization;
 pub mod ops;
 mod patches;
+mod products;
+mod quantiles;
 mod reduction;
+mod scatter;
+mod segments;
 mod shape;
 mod tensor;
 mod trigonometry;
@@ -46,16 +56,28 @@ static FAMILIES: &[&[Kind]] = &[
     layered::image::KINDS,
     patches::KINDS,
     patches::image::KINDS,
+    patches::math::KINDS,
+    image::KINDS,
     comparison::KINDS,
+    comparison::math::KINDS,
     reduction::KINDS,
     reduction::math::KINDS,
     reduction::nn::KINDS,
     reduction::linalg::KINDS,
+    missing::KINDS,
+    quantiles::KINDS,
+    segments::KINDS,
     shape::KINDS,
+    diagonal::KINDS,
     join::KINDS,
     join::core::KINDS,
     get_item::KINDS,
+    scatter::KINDS,
     contraction::KINDS,
+    products::KINDS,
+    products::math::KINDS,
+    convolution::KINDS,
+    attention::KINDS,
     activation::KINDS,
     activation::functions::KINDS,
     index::KINDS,
@@ -64,6 +86,7 @@ static FAMILIES: &[&[Kind]] = &[
     value::KINDS,
     value::core::KINDS,
     normalization::KINDS,
+    crossentropy::KINDS,
 ];
 
 /// The modules of Keras that hold operations, and what they are called below `keras.src`.

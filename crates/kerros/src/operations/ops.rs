@@ -17,6 +17,18 @@ pub use super::tensor::Operand;
 use super::tensor::{apply, number};
 use crate::model::{Argument, KerasTensor};
 
+pub use neural::{
+    batch_normalization, binary_crossentropy, categorical_crossentropy, conv, depthwise_conv,
+    dot_product_attention, layer_normalization, rms_normalization, separable_conv,
+    sparse_categorical_crossentropy,
+};
+pub use places::{
+    median, quantile, scatter, scatter_update, segment_max, segment_min, segment_sum, slice_update,
+};
+
+mod neural;
+mod places;
+
 /// The axes of a reduction, batch axis included: one, several, or all (`()`); kept with length 1
 /// after [`Axes::keep`].
 #[derive(Clone, Debug)]
@@ -114,6 +126,8 @@ of_one! {
     arctanh = "ops.numpy" "Arctanh";
     /// The error function.
     erf = "ops.math" "Erf";
+    /// The inverse of `erf`, between -1 and 1.
+    erfinv = "ops.math" "Erfinv";
     /// Largest whole number not above.
     floor = "ops.numpy" "Floor";
     /// -1, 0 or 1.
@@ -179,6 +193,10 @@ of_two! {
     logical_and = "LogicalAnd";
     /// Either.
     logical_or = "LogicalOr";
+    /// Vectors at right angles to those of `a` and `b`, along the last axis.
+    cross = "Cross";
+    /// Each element of `a` times all of `b`, as blocks.
+    kron = "Kron";
     /// The matrix product over the last two axes.
     matmul = "Matmul";
 }

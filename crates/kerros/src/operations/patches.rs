@@ -123,6 +123,23 @@ fn extract_patches<'g>(operands: &Operands<'_, 'g>) -> Result<Vec<Node<'g>>> {
     Ok(images.back(Node::concat(&parts, 3)))
 }
 
+/// Parts of a sequence that begin at equal distances, as an axis before the last.
+fn sequences<'g>(operands: &Operands<'_, 'g>) -> Result<Vec<Node<'g>>> {
+    let x = operands.node("x")?;
+    let (axis, total) = (x.ndim().saturating_sub(1), x.shape().last());
+    let setting = |name: &str| -> Result<usize> {
+        let length = usize::try_from(operands.whole(name)?).ok().filter(|&length| length > 0);
+        length.ok_or_else(|| operands.wrong(name, "a whole number from 1 on"))
+    };
+    let (length, stride) = (setting("sequence_length")?, setting("sequence_stride")?);
+    if x.ndim() == 0 || length > total {
+        return Err(operands.wrong("sequence_length", "no more than there is"));
+    }
+    let last = (total - length) / stride * stride;
+    let tap = |tap: usize| x.slice_step(axis, tap, tap + last + 1, stride).expand_dims(axis + 1);
+    Ok(vec![Node::concat(&(0..length).map(tap).collect::<Vec<_>>(), axis + 1)])
+}
+
 /// How much each colour counts for the grey of an image.
 const GREYS: [f32; 3] = [0.2989, 0.5870, 0.1140];
 
@@ -157,5 +174,14 @@ pub(super) mod image {
             data_format = "null"
         ] => extract_patches;
         RGBToGrayscale(images) [data_format = "null"] => rgb_to_grayscale;
+    }
+}
+
+/// Those of mathematics.
+pub(super) mod math {
+    use super::{kinds, sequences};
+
+    kinds! { "ops.math";
+        ExtractSequences(x) [sequence_length = "!", sequence_stride = "!"] => sequences;
     }
 }

@@ -37,7 +37,7 @@ fn of_number<'g>(
     Ok(vec![reduced(operands, x, reduce)?])
 }
 
-fn of_float<'g>(
+pub(super) fn of_float<'g>(
     operands: &Operands<'_, 'g>,
     reduce: impl FnOnce(Node<'g>, &[isize]) -> Node<'g>,
 ) -> Result<Vec<Node<'g>>> {
@@ -67,18 +67,6 @@ fn variance<'g>(x: Node<'g>, axes: &[isize]) -> Node<'g> {
     let kept_axes: Vec<usize> = axes.iter().map(|&axis| axis as usize).collect();
     let mean = x.mean(axes).reshape(kept(&x.shape(), &kept_axes));
     (x - mean).square().mean(axes)
-}
-
-/// A reduction of what is not NaN; NaN counts as `neutral`.
-fn of_numbers_only<'g>(
-    operands: &Operands<'_, 'g>,
-    neutral: f32,
-    reduce: impl FnOnce(Node<'g>, Node<'g>, &[isize]) -> Node<'g>,
-) -> Result<Vec<Node<'g>>> {
-    of_float(operands, |x, axes| {
-        let is_nan = x.is_nan();
-        reduce(is_nan.select(neutral, x), 1.0 - is_nan.cast(DType::F32), axes)
-    })
 }
 
 /// The mean, each element counting by its weight; weights of one axis when they have one only.
@@ -127,31 +115,34 @@ fn differences<'g>(operands: &Operands<'_, 'g>) -> Result<Vec<Node<'g>>> {
 }
 
 /// The product over several axes, one after the other.
-fn product<'g>(x: Node<'g>, axes: &[isize]) -> Node<'g> {
+pub(super) fn product<'g>(x: Node<'g>, axes: &[isize]) -> Node<'g> {
     axes.iter().rev().fold(x, |x, &axis| x.prod(axis))
 }
 
 /// The place of the largest or smallest; of all elements in a row when no axis is named.
-fn place<'g>(operands: &Operands<'_, 'g>, is_max: bool) -> Result<Vec<Node<'g>>> {
-    let x = counted(operands.node("x")?);
+pub(super) fn place<'g>(
+    operands: &Operands<'_, 'g>,
+    x: Node<'g>,
+    is_max: bool,
+) -> Result<Node<'g>> {
     let (flat, axis) = match operands.value("axis") {
         Value::Null => (x.reshape([x.shape().num_elements()]), 0),
         _ => (x, operands.axis("axis", x.ndim())?),
     };
     let at = if is_max { flat.argmax(axis as isize) } else { flat.argmin(axis as isize) };
-    Ok(vec![match (operands.flag("keepdims"), operands.value("axis").is_null()) {
+    Ok(match (operands.flag("keepdims"), operands.value("axis").is_null()) {
         (true, true) => at.reshape(vec![1; x.ndim()]),
         (true, false) => at.expand_dims(axis),
         (false, _) => at,
-    }])
+    })
 }
 
 /// Running sums or products; of all elements in a row when no axis is named.
-fn running<'g>(
+pub(super) fn running<'g>(
     operands: &Operands<'_, 'g>,
+    given: Node<'g>,
     run: impl Fn(Node<'g>, usize) -> Node<'g>,
 ) -> Result<Vec<Node<'g>>> {
-    let given = counted(operands.node("x")?);
     // Whole numbers run as floats, which hold them up to 2^24.
     let x = given.cast(DType::F32);
     let sums = match operands.value("axis") {
@@ -183,6 +174,18 @@ fn norm<'g>(operands: &Operands<'_, 'g>) -> Result<Vec<Node<'g>>> {
     of_float(operands, formula)
 }
 
+/// The ratio of the largest signal to the noise between two, in decibels.
+fn signal_to_noise<'g>(operands: &Operands<'_, 'g>) -> Result<Vec<Node<'g>>> {
+    let (a, b) = (operands.float("x1")?, operands.float("x2")?);
+    if a.shape() != b.shape() {
+        let shapes = format!("signals of shapes {} and {}", a.shape(), b.shape());
+        return Err(Error::new(ErrorKind::Shape, shapes).expected("the same shape"));
+    }
+    let decibels = |x: Node<'g>, factor: f32| x.log() * (factor / std::f32::consts::LN_10);
+    let largest = a.graph().constant(operands.number("max_val")? as f32);
+    Ok(vec![decibels(largest, 20.0) - decibels((a - b).square().mean_all(), 10.0)])
+}
+
 kinds! { "ops.numpy";
     Sum(x) [axis = "null", keepdims = "false"] => |o| of_number(o, |x, axes| x.sum(axes));
     Mean(x) [axis = "null", keepdims = "false"] => |o| of_float(o, |x, axes| x.mean(axes));
@@ -193,26 +196,20 @@ kinds! { "ops.numpy";
     Ptp(x) [axis = "null", keepdims = "false"] => |o| of_number(o, |x, axes| x.max(axes) - x.min(axes));
     Average(x, weights) [axis = "null"] => average;
     Diff(a) [n = "1", axis = "-1"] => differences;
-    Nansum(x) [axis = "null", keepdims = "false"] => |o| of_numbers_only(o, 0.0, |x, _, axes| x.sum(axes));
-    Nanmean(x) [axis = "null", keepdims = "false"] => |o| {
-        of_numbers_only(o, 0.0, |x, count, axes| x.sum(axes) / count.sum(axes))
-    };
-    Nanmax(x) [axis = "null", keepdims = "false"] => |o| {
-        of_numbers_only(o, f32::NEG_INFINITY, |x, _, axes| x.max(axes))
-    };
-    Nanmin(x) [axis = "null", keepdims = "false"] => |o| {
-        of_numbers_only(o, f32::INFINITY, |x, _, axes| x.min(axes))
-    };
     Prod(x) [axis = "null", keepdims = "false", dtype = "null"] => |o| of_float(o, product);
     Var(x) [axis = "null", keepdims = "false"] => |o| of_float(o, variance);
     Std(x) [axis = "null", keepdims = "false"] => |o| of_float(o, |x, axes| variance(x, axes).sqrt());
     Any(x) [axis = "null", keepdims = "false"] => |o| of_truth(o, |x, axes| x.any(axes));
     All(x) [axis = "null", keepdims = "false"] => |o| of_truth(o, |x, axes| x.all(axes));
     CountNonzero(x) [axis = "null"] => |o| of_truth(o, |x, axes| x.cast(DType::I32).sum(axes));
-    Argmax(x) [axis = "null", keepdims = "false"] => |o| place(o, true);
-    Argmin(x) [axis = "null", keepdims = "false"] => |o| place(o, false);
-    Cumsum(x) [axis = "null", dtype = "null"] => |o| running(o, |x, axis| x.cumsum(axis));
-    Cumprod(x) [axis = "null", dtype = "null"] => |o| running(o, |x, axis| x.cumprod(axis as isize));
+    Argmax(x) [axis = "null", keepdims = "false"] => |o| Ok(vec![place(o, counted(o.node("x")?), true)?]);
+    Argmin(x) [axis = "null", keepdims = "false"] => |o| Ok(vec![place(o, counted(o.node("x")?), false)?]);
+    Cumsum(x) [axis = "null", dtype = "null"] => |o| {
+        running(o, counted(o.node("x")?), |x, axis| x.cumsum(axis))
+    };
+    Cumprod(x) [axis = "null", dtype = "null"] => |o| {
+        running(o, counted(o.node("x")?), |x, axis| x.cumprod(axis as isize))
+    };
 }
 
 /// Those of mathematics.
@@ -226,9 +223,10 @@ pub(super) mod math {
 
 /// Those of neural networks.
 pub(super) mod nn {
-    use super::{kinds, moments};
+    use super::{kinds, moments, signal_to_noise};
 
     kinds! { "ops.nn";
+        PSNR(x1, x2) [max_val = "!"] => signal_to_noise;
         Moments(x) [axes = "!", keepdims = "false", synchronized = "false"] => moments;
     }
 }

@@ -4,7 +4,7 @@ use kerros_core::{Error, ErrorKind, Result, Shape};
 use kerros_graph::Node;
 use serde_json::Value;
 
-use super::kind::{Operands, axis_of, counted, kinds};
+use super::kind::{Operands, axis_of, kinds};
 
 /// One result.
 fn one<'g>(node: Node<'g>) -> Result<Vec<Node<'g>>> {
@@ -102,6 +102,28 @@ fn flip<'g>(operands: &Operands<'_, 'g>) -> Result<Vec<Node<'g>>> {
     one(operands.axes("axis", x.ndim())?.into_iter().fold(x, Node::reverse))
 }
 
+/// Turned by quarters of a circle, from the first of two axes to the second.
+fn rot90<'g>(operands: &Operands<'_, 'g>) -> Result<Vec<Node<'g>>> {
+    let x = operands.node("array")?;
+    let axes = operands.wholes("axes")?.unwrap_or_default().into_iter();
+    let axes = axes.map(|axis| axis_of(axis, x.ndim())).collect::<Result<Vec<_>>>()?;
+    let &[from, to] = &axes[..] else { return Err(operands.wrong("axes", "two axes")) };
+    if from == to {
+        return Err(operands.wrong("axes", "two different axes"));
+    }
+    let swapped = |x: Node<'g>| {
+        let mut order: Vec<usize> = (0..x.ndim()).collect();
+        order.swap(from, to);
+        x.transpose(&order)
+    };
+    one(match operands.whole("k")?.rem_euclid(4) {
+        0 => x,
+        1 => swapped(x.reverse(to)),
+        2 => x.reverse(from).reverse(to),
+        _ => swapped(x).reverse(to),
+    })
+}
+
 /// An axis turned by so many places.
 fn rolled(x: Node<'_>, axis: usize, shift: isize) -> Node<'_> {
     let length = x.shape()[axis];
@@ -136,43 +158,6 @@ fn broadcast_to<'g>(operands: &Operands<'_, 'g>) -> Result<Vec<Node<'g>>> {
     one(operands.node("x")?.broadcast_to(shape))
 }
 
-/// The lower or upper triangle of the last two axes.
-fn triangle<'g>(operands: &Operands<'_, 'g>, is_lower: bool) -> Result<Vec<Node<'g>>> {
-    let x = operands.node("x")?;
-    let shape = x.shape();
-    let [.., rows, columns] = shape[..] else {
-        return Err(Error::new(ErrorKind::Shape, format!("a triangle of {shape}"))
-            .expected("at least two axes"));
-    };
-    let graph = x.graph();
-    let shift = graph.constant_i32(operands.whole("k")? as i32);
-    let row = graph.iota(rows).reshape([rows, 1]).broadcast_to([rows, columns]) + shift;
-    let column = graph.iota(columns).reshape([1, columns]).broadcast_to([rows, columns]);
-    let stays = if is_lower { column.less_equal(row) } else { row.less_equal(column) };
-    one(stays.select(x, graph.constant(0.0).cast(x.dtype())))
-}
-
-/// A diagonal of two axes, as the last axis.
-fn diagonal<'g>(operands: &Operands<'_, 'g>) -> Result<Node<'g>> {
-    let x = operands.node("x")?;
-    let (first, second) = (operands.axis("axis1", x.ndim())?, operands.axis("axis2", x.ndim())?);
-    let shape = x.shape();
-    let (rows, columns, offset) = (shape[first], shape[second], operands.whole("offset")?);
-    let (down, right) = ((-offset).max(0) as usize, offset.max(0) as usize);
-    let length = rows.saturating_sub(down).min(columns.saturating_sub(right));
-    if first == second || length == 0 {
-        return Err(Error::new(ErrorKind::Shape, format!("diagonal {offset} of {shape}"))
-            .expected("one that is there, of two axes"));
-    }
-    let others: Vec<usize> = (0..x.ndim()).filter(|axis| ![first, second].contains(axis)).collect();
-    let outer: Vec<usize> = others.iter().map(|&axis| shape[axis]).collect();
-    let flat = x
-        .transpose(&[&others[..], &[first, second]].concat())
-        .reshape([&outer[..], &[rows * columns]].concat());
-    let start = down * columns + right;
-    Ok(flat.slice_step(outer.len(), start, start + (length - 1) * (columns + 1) + 1, columns + 1))
-}
-
 kinds! { "ops.numpy";
     Reshape(x) [newshape = "!"] => reshape;
     Transpose(x) [axes = "null"] => transpose;
@@ -187,10 +172,7 @@ kinds! { "ops.numpy";
     Flip(x) [axis = "null"] => flip;
     Fliplr(x) => |o| one(o.node("x")?.reverse(1));
     Flipud(x) => |o| one(o.node("x")?.reverse(0));
-    Diagonal(x) [offset = "0", axis1 = "0", axis2 = "1"] => |o| one(diagonal(o)?);
-    Trace(x) [offset = "0", axis1 = "0", axis2 = "1"] => |o| one(counted(diagonal(o)?).sum(&[-1]));
+    Rot90(array) [k = "1", axes = "[0, 1]"] => rot90;
     Roll(x) [shift = "!", axis = "null"] => roll;
     BroadcastTo(x) [shape = "!"] => broadcast_to;
-    Tril(x) [k = "0"] => |o| triangle(o, true);
-    Triu(x) [k = "0"] => |o| triangle(o, false);
 }

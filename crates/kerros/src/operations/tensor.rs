@@ -37,6 +37,13 @@ impl Operand for i32 {
     }
 }
 
+/// Nothing, for an argument that may be left out.
+impl Operand for () {
+    fn into_operand(self) -> Argument<KerasTensor> {
+        Argument::Value(Value::Null)
+    }
+}
+
 impl Operand for &Tensor {
     fn into_operand(self) -> Argument<KerasTensor> {
         Argument::Value(constants::value(self))
