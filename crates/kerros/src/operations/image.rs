@@ -113,7 +113,7 @@ fn crop<'g>(operands: &Operands<'_, 'g>) -> Result<Vec<Node<'g>>> {
 /// Each channel with the same kernel of `[height, width]`, zeros around.
 fn filtered<'g>(x: Node<'g>, kernel: &[f32], taps: [usize; 2]) -> Result<Node<'g>> {
     let shape = x.shape();
-    let kernel = x.graph().literal(Tensor::new([taps[0], taps[1], 1, 1], kernel.to_vec())?);
+    let kernel = x.graph().literal(Tensor::new([taps[0], taps[1], 1, 1], kernel)?);
     let kernel = kernel.broadcast_to([taps[0], taps[1], shape[3], 1]);
     let around = |side: usize| same_padding(shape[side + 1], taps[side], 1, 1);
     Ok(x.depthwise_conv(kernel, ConvSpec::new(2).padding([around(0), around(1)])))
