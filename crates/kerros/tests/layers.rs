@@ -172,7 +172,7 @@ fn functional() -> Model {
 }
 
 /// Layers whose configs are held against Keras's own in `keras_layers.rs`.
-const BY_KERAS: [&str; 29] = [
+const BY_KERAS: [&str; 51] = [
     "Resizing",
     "CenterCrop",
     "RandomFlip",
@@ -181,6 +181,28 @@ const BY_KERAS: [&str; 29] = [
     "RandomZoom",
     "RandomContrast",
     "RandomBrightness",
+    "CategoryEncoding",
+    "Discretization",
+    "IntegerLookup",
+    "STFTSpectrogram",
+    "MelSpectrogram",
+    "AutoContrast",
+    "Equalization",
+    "RandomColorDegeneration",
+    "RandomColorJitter",
+    "RandomCrop",
+    "RandomElasticTransform",
+    "RandomErasing",
+    "RandomGaussianBlur",
+    "RandomGrayscale",
+    "RandomHue",
+    "RandomInvert",
+    "RandomPerspective",
+    "RandomPosterization",
+    "RandomSaturation",
+    "RandomSharpness",
+    "RandomShear",
+    "Solarization",
     "Embedding",
     "ReversibleEmbedding",
     "EinsumDense",

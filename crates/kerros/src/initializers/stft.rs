@@ -184,16 +184,23 @@ impl STFT {
 
     /// The window of a frame, as `f32`; none where all steps count the same.
     fn values(&self, frame: usize) -> Result<Option<Vec<f32>>> {
-        let values = match &self.window {
-            Window::None => return Ok(None),
-            Window::Named(name) => named_window(name, frame, self.periodic)?,
-            Window::Values(values) if values.len() == frame => values.clone(),
+        let values = self.window.values(frame, self.periodic)?;
+        Ok(values.map(|values| values.into_iter().map(|value| value as f32).collect()))
+    }
+}
+
+impl Window {
+    /// What each step of a frame counts; none where all count the same.
+    pub(crate) fn values(&self, frame: usize, periodic: bool) -> Result<Option<Vec<f64>>> {
+        match self {
+            Window::None => Ok(None),
+            Window::Named(name) => named_window(name, frame, periodic).map(Some),
+            Window::Values(values) if values.len() == frame => Ok(Some(values.clone())),
             Window::Values(values) => {
                 let message = format!("a window of {} numbers for frames of {frame}", values.len());
-                return Err(Error::new(ErrorKind::Shape, message).expected("one per step"));
+                Err(Error::new(ErrorKind::Shape, message).expected("one per step"))
             }
-        };
-        Ok(Some(values.into_iter().map(|value| value as f32).collect()))
+        }
     }
 }
 

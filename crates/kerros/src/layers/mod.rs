@@ -17,8 +17,10 @@ mod activation;
 mod activity_regularization;
 mod aliases;
 mod attention;
+mod audio;
 mod axes;
 pub mod call;
+mod categories;
 mod conv;
 mod dense;
 pub mod dtype_policy;
@@ -57,7 +59,13 @@ mod time_distributed;
 mod wrapper;
 
 pub use attention::{AdditiveAttention, Attention, GroupQueryAttention, MultiHeadAttention};
+pub use audio::mel_spectrogram::MelSpectrogram;
+pub use audio::stft_spectrogram::STFTSpectrogram;
 pub use call::Call;
+pub use categories::OutputMode;
+pub use categories::category_encoding::CategoryEncoding;
+pub use categories::discretization::Discretization;
+pub use categories::integer_lookup::IntegerLookup;
 pub use conv::conv1d::Conv1D;
 pub use conv::conv1d_transpose::Conv1DTranspose;
 pub use conv::conv2d::Conv2D;
@@ -77,14 +85,31 @@ pub use flatten::Flatten;
 pub use identity::Identity;
 pub use image::Factor;
 pub use image::affine::FillMode;
+pub use image::auto_contrast::AutoContrast;
 pub use image::center_crop::CenterCrop;
+pub use image::equalization::Equalization;
 pub use image::random_brightness::RandomBrightness;
+pub use image::random_color_degeneration::RandomColorDegeneration;
+pub use image::random_color_jitter::RandomColorJitter;
 pub use image::random_contrast::RandomContrast;
+pub use image::random_crop::RandomCrop;
+pub use image::random_elastic_transform::RandomElasticTransform;
+pub use image::random_erasing::RandomErasing;
 pub use image::random_flip::RandomFlip;
+pub use image::random_gaussian_blur::RandomGaussianBlur;
+pub use image::random_grayscale::RandomGrayscale;
+pub use image::random_hue::RandomHue;
+pub use image::random_invert::RandomInvert;
+pub use image::random_perspective::RandomPerspective;
+pub use image::random_posterization::RandomPosterization;
 pub use image::random_rotation::RandomRotation;
+pub use image::random_saturation::RandomSaturation;
+pub use image::random_sharpness::RandomSharpness;
+pub use image::random_shear::RandomShear;
 pub use image::random_translation::RandomTranslation;
 pub use image::random_zoom::RandomZoom;
 pub use image::resizing::Resizing;
+pub use image::solarization::Solarization;
 pub use input_layer::InputLayer;
 pub use leaky_relu::LeakyReLU;
 pub use masking::Masking;
@@ -493,6 +518,28 @@ static ENTRIES: &[Entry<dyn Layer>] = &[
     image::random_zoom::ENTRY,
     image::random_contrast::ENTRY,
     image::random_brightness::ENTRY,
+    image::random_crop::ENTRY,
+    image::random_shear::ENTRY,
+    image::random_perspective::ENTRY,
+    image::random_elastic_transform::ENTRY,
+    image::random_erasing::ENTRY,
+    image::random_gaussian_blur::ENTRY,
+    image::random_sharpness::ENTRY,
+    image::random_grayscale::ENTRY,
+    image::random_color_degeneration::ENTRY,
+    image::random_color_jitter::ENTRY,
+    image::random_hue::ENTRY,
+    image::random_saturation::ENTRY,
+    image::random_invert::ENTRY,
+    image::random_posterization::ENTRY,
+    image::solarization::ENTRY,
+    image::auto_contrast::ENTRY,
+    image::equalization::ENTRY,
+    categories::category_encoding::ENTRY,
+    categories::discretization::ENTRY,
+    categories::integer_lookup::ENTRY,
+    audio::stft_spectrogram::ENTRY,
+    audio::mel_spectrogram::ENTRY,
     normalization::ENTRY,
     identity::ENTRY,
     embedding::ENTRY,

@@ -54,14 +54,14 @@ impl<const N: usize> From<[f64; N]> for Numbers {
 }
 
 impl Numbers {
-    fn value(&self) -> Value {
+    pub(super) fn value(&self) -> Value {
         match self {
             Numbers::One(number) => json!(number),
             Numbers::Each(numbers) => json!(numbers),
         }
     }
 
-    fn tensor(&self) -> Result<Tensor> {
+    pub(super) fn tensor(&self) -> Result<Tensor> {
         match self {
             Numbers::One(number) => Ok(Tensor::scalar(*number as f32)),
             Numbers::Each(numbers) => {
@@ -71,7 +71,7 @@ impl Numbers {
         }
     }
 
-    fn read(value: &Value) -> Option<Self> {
+    pub(super) fn read(value: &Value) -> Option<Self> {
         match value.as_array() {
             None => value.as_f64().map(Numbers::One),
             Some(numbers) => {

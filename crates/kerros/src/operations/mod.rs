@@ -45,6 +45,7 @@ mod trigonometry;
 mod value;
 
 use kind::{Kind, Operands};
+pub(crate) use trigonometry::arctan2;
 
 /// All operations, family by family.
 static FAMILIES: &[&[Kind]] = &[

@@ -28,7 +28,7 @@ fn arctan(x: Node<'_>) -> Node<'_> {
 }
 
 /// The angle of the point `(x, y)`, from `-pi` to `pi`; 0 at the origin.
-fn arctan2<'g>(y: Node<'g>, x: Node<'g>) -> Node<'g> {
+pub(crate) fn arctan2<'g>(y: Node<'g>, x: Node<'g>) -> Node<'g> {
     let (tall, wide) = (y.abs(), x.abs());
     let is_steep = tall.greater(wide);
     let (small, large) = (is_steep.select(wide, tall), is_steep.select(tall, wide));

@@ -129,9 +129,8 @@ impl Sampling {
         data_format: &DataFormat,
         affine: &Affine<'g>,
     ) -> Node<'g> {
-        let images = data_format.to_last(images);
         let graph = images.graph();
-        let [batch, height, width, channels] = images.shape()[..] else {
+        let [batch, height, width, _] = data_format.to_last(images).shape()[..] else {
             unreachable!("images have four axes")
         };
         let place = |[of_x, of_y, offset]: [Node<'g>; 3]| {
@@ -140,8 +139,24 @@ impl Sampling {
             let (x, y) = (numbers(width), numbers(height).reshape([1, height, 1]));
             of_x * x + of_y * y + offset
         };
-        let columns = self.neighbours(place(affine.x), width);
-        let rows = self.neighbours(place(affine.y), height);
+        self.apply_at(images, data_format, [place(affine.y), place(affine.x)])
+    }
+
+    /// Reads the images at the places `[y, x]`, given for each pixel of each result: `[batch,
+    /// height, width]` each.
+    pub fn apply_at<'g>(
+        &self,
+        images: Node<'g>,
+        data_format: &DataFormat,
+        [y, x]: [Node<'g>; 2],
+    ) -> Node<'g> {
+        let images = data_format.to_last(images);
+        let graph = images.graph();
+        let [batch, height, width, channels] = images.shape()[..] else {
+            unreachable!("images have four axes")
+        };
+        let columns = self.neighbours(x, width);
+        let rows = self.neighbours(y, height);
         let first =
             graph.iota(batch).reshape([batch, 1, 1]) * graph.constant_i32((height * width) as i32);
         let pixels = images.reshape([batch * height * width, channels]);

@@ -60,11 +60,11 @@ impl RandomBrightness {
         self
     }
 
-    fn check_settings(&self) -> Result<()> {
+    pub(super) fn check_settings(&self) -> Result<()> {
         self.factor.check("factor", LEAST)
     }
 
-    fn change<'g>(&self, images: Node<'g>, key: Node<'g>) -> Node<'g> {
+    pub(super) fn change<'g>(&self, images: Node<'g>, key: Node<'g>) -> Node<'g> {
         let range = (self.value_range.1 - self.value_range.0).abs() as f32;
         let added = for_pixels(self.factor.draw(LEAST, images, key) * range);
         self.value_range.clip(images + added)

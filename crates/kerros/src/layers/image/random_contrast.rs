@@ -61,11 +61,11 @@ impl RandomContrast {
         self
     }
 
-    fn check_settings(&self) -> Result<()> {
+    pub(super) fn check_settings(&self) -> Result<()> {
         self.factor.check("factor", LEAST)
     }
 
-    fn change<'g>(&self, images: Node<'g>, key: Node<'g>) -> Node<'g> {
+    pub(super) fn change<'g>(&self, images: Node<'g>, key: Node<'g>) -> Node<'g> {
         let (lower, upper) = self.factor.bounds(LEAST);
         let factor = Factor::Between(-lower, upper);
         let factor = for_pixels(factor.draw(-1.0, images, key) + 1.0);

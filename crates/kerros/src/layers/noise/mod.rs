@@ -33,7 +33,7 @@ pub(super) fn uniform<'g>(key: Node<'g>, shape: impl Into<Shape>) -> Node<'g> {
 
 /// Numbers of the standard normal distribution, each from two uniform ones: the first
 /// coordinate of a point on a circle whose radius is `sqrt(-2 log u)`.
-fn normal<'g>(key: Node<'g>, shape: Shape) -> Node<'g> {
+pub(super) fn normal<'g>(key: Node<'g>, shape: Shape) -> Node<'g> {
     // In (0, 1]: the logarithm of 0 is infinite.
     let u = 1.0 - uniform(key, shape.clone());
     let angle = uniform(key, shape) * std::f32::consts::TAU;
