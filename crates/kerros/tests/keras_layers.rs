@@ -9,6 +9,8 @@ mod case;
 mod keras;
 #[path = "keras_layers/models.rs"]
 mod models;
+#[path = "keras_layers/prepared.rs"]
+mod prepared;
 
 #[test]
 fn merge_layers_agree() {
@@ -23,6 +25,26 @@ fn shape_layers_agree() {
 #[test]
 fn image_layers_agree() {
     case::check_family("layers_image.json");
+}
+
+#[test]
+fn layers_that_prepare_data_agree() {
+    prepared::check_family("layers_preprocess.json");
+}
+
+#[test]
+fn vocabularies_agree() {
+    prepared::check_family("layers_lookup.json");
+}
+
+#[test]
+fn bins_are_found_as_in_keras() {
+    prepared::check_adapted("layers_preprocess.json");
+}
+
+#[test]
+fn spectrograms_agree() {
+    case::check_family("layers_audio.json");
 }
 
 #[test]

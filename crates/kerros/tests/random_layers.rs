@@ -5,8 +5,11 @@ use std::sync::Arc;
 
 use kerros::graph::Node;
 use kerros::layers::{
-    AlphaDropout, Dropout, GaussianDropout, GaussianNoise, Layer, RandomBrightness, RandomContrast,
-    RandomFlip, RandomRotation, RandomTranslation, RandomZoom, SpatialDropout1D, SpatialDropout2D,
+    AlphaDropout, Dropout, Equalization, GaussianDropout, GaussianNoise, Layer, RandomBrightness,
+    RandomColorDegeneration, RandomColorJitter, RandomContrast, RandomCrop, RandomElasticTransform,
+    RandomErasing, RandomFlip, RandomGaussianBlur, RandomGrayscale, RandomInvert,
+    RandomPerspective, RandomPosterization, RandomRotation, RandomSharpness, RandomShear,
+    RandomTranslation, RandomZoom, Solarization, SpatialDropout1D, SpatialDropout2D,
     SpatialDropout3D,
 };
 use kerros::model::IntoLayer;
@@ -173,10 +176,13 @@ fn contrast_and_brightness_are_drawn_between_their_bounds() {
 
 #[test]
 fn images_are_moved_each_in_its_own_way() {
-    let layers: [Arc<dyn Layer>; 3] = [
+    let layers: [Arc<dyn Layer>; 6] = [
         Arc::new(RandomRotation::new(0.5)),
         Arc::new(RandomTranslation::new(0.5, 0.5)),
         Arc::new(RandomZoom::new(0.5)),
+        Arc::new(RandomShear::new().x_factor(0.5).y_factor(0.5)),
+        Arc::new(RandomPerspective::new().factor((1.0, 1.0))),
+        Arc::new(RandomElasticTransform::new().factor((1.0, 1.0)).scale((1.0, 1.0))),
     ];
     let image: Vec<f32> = (0..6 * 5).map(|at| (at * at % 11) as f32).collect();
     let x = Tensor::new([20, 6, 5, 1], image.repeat(20)).unwrap();
@@ -188,6 +194,104 @@ fn images_are_moved_each_in_its_own_way() {
         assert_eq!(images.len(), 20, "{}", layer.class_name());
         // Reflection invents nothing.
         assert!(y.iter().all(|v| (-1e-4..=10.0001).contains(v)));
+    }
+}
+
+#[test]
+fn a_share_of_the_images_is_inverted() {
+    let invert = RandomInvert::new().factor((0.25, 0.25)).value_range(0.0, 4.0);
+    let y = on_default(invert, &pairs(COUNT));
+    assert!(y.chunks(2).all(|pair| pair == [1.0, 3.0] || pair == [3.0, 1.0]));
+    let inverted = y.chunks(2).filter(|pair| pair[0] == 3.0).count() as f64 / COUNT as f64;
+    assert!((inverted - 0.25).abs() < MEAN_OFF, "{inverted}");
+}
+
+#[test]
+fn a_batch_is_cropped_at_one_place_and_the_next_at_another() {
+    let (height, width, kept) = (6, 5, [3, 2]);
+    let image: Vec<f32> = (0..height * width).map(|at| at as f32).collect();
+    let x = Tensor::new([4, height, width, 1], image.repeat(4)).unwrap();
+    let crop = RandomCrop::new(kept[0], kept[1]);
+    let mut places = Vec::new();
+    for step in 0..40 {
+        let y = trained(crop.clone(), &x, step, default_device()).unwrap();
+        let first = y[0] as usize;
+        let (top, left) = (first / width, first % width);
+        let part = (0..kept[0]).flat_map(|row| {
+            (0..kept[1]).map(move |column| ((top + row) * width + left + column) as f32)
+        });
+        assert_eq!(y, part.collect::<Vec<f32>>().repeat(4));
+        places.push((top, left));
+    }
+    // 4 x 4 places, each of which 40 steps miss with a probability of 8 %.
+    places.sort_unstable();
+    places.dedup();
+    assert!((10..=16).contains(&places.len()), "{places:?}");
+}
+
+#[test]
+fn rectangles_are_erased() {
+    let x = Tensor::full([300, 6, 4, 2], 1.0f32);
+    let always = RandomErasing::new().factor((1.0, 1.0)).scale((0.25, 0.25));
+    // Half of the rows times half of the columns, wherever they begin.
+    let y =
+        on_default(always.clone().fill_value([9.0, 8.0, 7.0]), &Tensor::full([5, 6, 4, 3], 1.0f32));
+    for image in y.chunks(6 * 4 * 3) {
+        let erased: Vec<&[f32]> = image.chunks(3).filter(|pixel| pixel[0] != 1.0).collect();
+        assert_eq!(erased, vec![&[9.0f32, 8.0, 7.0][..]; 6]);
+    }
+    // Noise, clipped to the range of values: half of it lies below.
+    let y = on_default(always.value_range(0.0, 4.0), &x);
+    let noise: Vec<f32> = y.into_iter().filter(|&v| v != 1.0).collect();
+    assert_eq!(noise.len(), 300 * 6 * 2);
+    assert!(noise.iter().all(|v| (0.0..=4.0).contains(v)));
+    let share =
+        |f: fn(&f32) -> bool| noise.iter().filter(|v| f(v)).count() as f64 / noise.len() as f64;
+    // 3,600 numbers: standard deviations of 0.008 and 0.006.
+    assert!((share(|&v| v == 0.0) - 0.5).abs() < 0.05);
+    assert!((share(|&v| v == 4.0) - 0.1587).abs() < 0.04);
+}
+
+#[test]
+fn elastic_images_are_displaced_by_blurred_noise() {
+    let (rows, len) = (40usize, 32usize);
+    let at = |index: usize| match index % 2 {
+        0 => (index / 2 % len) as f32,
+        _ => (index / 2 / len % len) as f32,
+    };
+    let x: Vec<f32> = (0..rows * len * len * 2).map(at).collect();
+    let x = Tensor::new([rows, len, len, 2], x).unwrap();
+    let layer = RandomElasticTransform::new().factor((1.0, 1.0)).scale((0.5, 0.5));
+    let y = on_default(layer, &x);
+    let mut displaced = Vec::new();
+    for (index, pixel) in y.chunks(2).enumerate() {
+        let (column, row) = (index % len, index / len % len);
+        if (8..24).contains(&column) && (8..24).contains(&row) {
+            let (dx, dy) = (pixel[0] - column as f32, pixel[1] - row as f32);
+            assert!((dx - dy).abs() < 1e-5, "{dx} {dy}");
+            displaced.push(dx);
+        }
+    }
+    let (alpha, sigma) = (0.1 * 0.5 * len as f64, 0.05 * 0.5 * len as f64);
+    let bell: Vec<f64> =
+        (-2i32..=2).map(|i| (-0.5 * (f64::from(i) / sigma).powi(2)).exp()).collect();
+    let sum: f64 = bell.iter().sum();
+    let squares: f64 = bell.iter().map(|b| (b / sum).powi(2)).sum();
+    let (mean, variance) = mean_and_variance(&displaced);
+    let deviation = alpha * sigma * squares;
+    // 10,240 numbers, of which some ten are about as one: 3 % of the deviation, 5 % of the
+    // variance.
+    assert!(mean.abs() < 0.15 * deviation, "{mean}");
+    assert!((variance / deviation.powi(2) - 1.0).abs() < 0.25, "{variance} {deviation}");
+}
+
+#[test]
+fn bits_are_drawn_below_the_upper_bound() {
+    let x = Tensor::full([COUNT, 1, 1, 1], 255.0f32);
+    let y = on_default(RandomPosterization::new((2.0, 5.0)), &x);
+    for kept in [192.0, 224.0, 240.0] {
+        let share = y.iter().filter(|&&v| v == kept).count() as f64 / COUNT as f64;
+        assert!((share - 1.0 / 3.0).abs() < MEAN_OFF, "{kept}: {share}");
     }
 }
 
@@ -206,13 +310,38 @@ fn devices_and_steps() -> Result<()> {
     let x: Vec<f32> = (0..45 * 6).map(|at| (at * 37 % 101) as f32 * 0.03 - 1.5).collect();
     let x = Tensor::new([45, 3, 2], x)?;
     let images = x.reshape([9, 5, 6, 1])?;
-    let over_images: [Arc<dyn Layer>; 3] = [
+    let colors = x.reshape([9, 5, 2, 3])?;
+    let over_colors: [Arc<dyn Layer>; 4] = [
+        Arc::new(RandomGrayscale::new()),
+        Arc::new(RandomColorDegeneration::new(1.0).value_range(-1.5, 1.5)),
+        Arc::new(
+            RandomColorJitter::new()
+                .value_range(-1.5, 1.5)
+                .brightness_factor(0.2)
+                .contrast_factor(0.5)
+                .saturation_factor(0.5)
+                .hue_factor(0.5),
+        ),
+        Arc::new(Solarization::new().threshold_factor(1.0).value_range(-1.5, 1.5)),
+    ];
+    let over_images: [Arc<dyn Layer>; 12] = [
+        Arc::new(RandomCrop::new(3, 2)),
+        Arc::new(RandomElasticTransform::new().value_range(-1.5, 1.5)),
+        Arc::new(RandomErasing::new()),
+        Arc::new(RandomGaussianBlur::new().value_range(-1.5, 1.5)),
+        Arc::new(RandomInvert::new().factor(0.5)),
+        Arc::new(RandomPerspective::new()),
+        Arc::new(RandomPosterization::new(8.0).value_range(-1.5, 1.5)),
+        Arc::new(RandomSharpness::new(1.0).value_range(-1.5, 1.5)),
+        Arc::new(RandomShear::new().x_factor(0.5)),
         Arc::new(RandomFlip::new("horizontal_and_vertical")),
         Arc::new(RandomRotation::new(0.5).fill_mode("constant")),
         Arc::new(RandomContrast::new(0.5).value_range(-1.5, 1.5)),
     ];
     let all = all().into_iter().map(|layer| (layer, &x));
-    for (layer, x) in all.chain(over_images.map(|layer| (layer, &images))) {
+    let over_images = over_images.map(|layer| (layer, &images));
+    let over_colors = over_colors.map(|layer| (layer, &colors));
+    for (layer, x) in all.chain(over_images).chain(over_colors) {
         let name = layer.class_name();
         let on = |step, device| trained(layer.clone(), x, step, device);
         let first = on(0, Arc::new(Reference))?;
@@ -224,6 +353,21 @@ fn devices_and_steps() -> Result<()> {
             assert_eq!(first, on(0, Arc::new(Cpu::with(&options)?))?, "{name}: {options:?}");
         }
         assert_ne!(first, on(1, default_device())?, "{name}: another step");
+    }
+    Ok(())
+}
+
+/// Counting the shades of a batch is the same on every device.
+#[test]
+fn equalization_has_one_result() -> Result<()> {
+    let x: Vec<f32> = (0..9 * 60).map(|at| (at * at * 37 % 255) as f32).collect();
+    let x = Tensor::new([9, 5, 4, 3], x)?;
+    let first = trained(Equalization::new(), &x, 0, Arc::new(Reference))?;
+    for threads in [1, 3, 8] {
+        let threads = Some(threads);
+        let options = CpuOptions { threads, always_parallel: true, ..CpuOptions::default() };
+        let cpu = Arc::new(Cpu::with(&options)?);
+        assert_eq!(first, trained(Equalization::new(), &x, 0, cpu)?);
     }
     Ok(())
 }

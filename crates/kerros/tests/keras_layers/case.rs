@@ -71,7 +71,7 @@ fn check(family: &Value, case: &Value) -> Result<Vec<String>> {
 }
 
 /// Whether two configs say the same in the same order; `2` and `2.0` are the same number.
-fn is_same(a: &Value, b: &Value) -> bool {
+pub fn is_same(a: &Value, b: &Value) -> bool {
     match (a, b) {
         (Value::Object(a), Value::Object(b)) => {
             a.len() == b.len() && a.iter().zip(b).all(|((x, v), (y, w))| x == y && is_same(v, w))

@@ -12,8 +12,8 @@ use crate::layers::{Call, Layer, Options, Weight};
 use crate::object::{Config, ConfigReader, Described, Entry};
 use crate::optimizers::setting::Setting;
 
-/// `y[m, t] = 10 log10(sum over f of mel[f, m] · |STFT(x)[t, f]|^mag_exp)`: the strength of each band
-/// that the ear tells apart, at each time, in decibels.
+/// `y[m, t] = 10 log10(sum over f of mel[f, m] · |STFT(x)[t, f]|^mag_exp)`: the strength of each
+/// band that the ear tells apart, at each time, in decibels.
 ///
 /// The sound is mirrored at its ends, so that a frame lies around each `sequence_stride`-th step.
 /// Decibels are those above `ref_power`; what is more than `top_db` below the loudest of the whole

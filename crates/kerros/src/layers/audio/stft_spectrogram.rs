@@ -14,7 +14,7 @@ use crate::object::{Config, ConfigReader, Described, Entry};
 use crate::operations::arctan2;
 use crate::optimizers::setting::Setting;
 
-/// `y[t, f] = log(|sum over n of window[n] · x[t · frame_step + n] · e^(-2 pi i f n / fft_length)|)`:
+/// `y[t, f] = log |sum over n of window[n] · x[t · frame_step + n] · e^(-2 pi i f n / fft_length)|`:
 /// the strength of each frequency in each frame of a sound, by the short-time Fourier transform.
 ///
 /// The transform is a convolution with two kernels, which are trained unless the layer is frozen.
@@ -44,9 +44,10 @@ use crate::optimizers::setting::Setting;
 ///
 /// # Example
 /// ```
+/// use kerros::initializers::Window;
 /// use kerros::prelude::*;
-/// let layer = STFTSpectrogram::new().mode("magnitude").frame_length(2).scaling(None);
-/// let mut model = Sequential::new().input([2, 1]).add(layer.window(kerros::initializers::Window::None));
+/// let layer = STFTSpectrogram::new().mode("magnitude").frame_length(2).window(Window::None);
+/// let mut model = Sequential::new().input([2, 1]).add(layer);
 /// let y = model.predict(Tensor::new([1, 2, 1], [3.0f32, 1.0])?)?;
 /// assert_eq!(y.as_slice::<f32>()?, [4.0, 2.0]);
 /// # Ok::<(), kerros::Error>(())

@@ -51,6 +51,10 @@ layer_methods!(Equalization);
 /// More bins are taken for a mistake: there is a count for each, and each channel.
 const MAX_BINS: usize = 1 << 16;
 
+/// Divisions by one number for all pixels are products with its reciprocal, as XLA makes them of
+/// Keras's: what lies half-way between two shades goes to the same one.
+const PER_SHADE: f32 = 1.0 / 255.0;
+
 impl Equalization {
     /// Images of bytes.
     #[track_caller]
@@ -87,7 +91,7 @@ impl Equalization {
             let bin = bin.clip(0.0, last_bin).cast(DType::I32);
             bin + graph.iota(channels) * self.bins as f32
         };
-        let bins = place(images * last_bin / 255.0).reshape([shape.num_elements()]);
+        let bins = place(images * last_bin * PER_SHADE).reshape([shape.num_elements()]);
         // Counts are exact up to 2^24 pixels.
         let ones = graph.full([shape.num_elements()], 1.0);
         let counts = graph.full([channels * self.bins], 0.0).scatter_add(bins, ones, 0);
@@ -98,9 +102,9 @@ impl Equalization {
         let least = cdf.greater(0.0).select(cdf, total).min(&[1]).expand_dims(1);
         let others = total - least;
         let others = others.equal(0.0).select(1.0, others);
-        let shades = ((cdf - least) * 255.0 / others).round().clip(0.0, 255.0);
+        let shades = ((cdf - least) * 255.0 * others.reciprocal()).round().clip(0.0, 255.0);
         let shades = shades.reshape([channels * self.bins]);
-        let equalized = shades.gather(place(images / 255.0 * last_bin), 0);
+        let equalized = shades.gather(place(images * PER_SHADE * last_bin), 0);
         num_used.less_equal(1.0).select(images, equalized)
     }
 }

@@ -184,8 +184,8 @@ impl IntegerLookup {
 
 /// The remainder of whole numbers divided by `divisor`, never negative.
 ///
-/// There is no division of `i32`: the first quotient is off by up to 2^-22 of itself, which leaves a
-/// number that `f32` holds and divides exactly enough.
+/// There is no division of `i32`: the first quotient is off by up to 2^-22 of itself, which leaves
+/// a number that `f32` holds and divides exactly enough.
 fn remainder(x: Node<'_>, divisor: usize) -> Node<'_> {
     fn pass(x: Node<'_>, divisor: f32) -> Node<'_> {
         let quotient = (x.cast(DType::F32) / divisor).floor().cast(DType::I32);
