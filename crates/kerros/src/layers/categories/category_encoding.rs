@@ -38,7 +38,7 @@ use crate::object::{Config, ConfigReader, Described, Entry};
 /// let mut model = Model::functional([&x, &w], [&counts])?;
 /// let x = Tensor::new([1, 3], [0.0f32, 1.0, 1.0])?;
 /// let w = Tensor::new([1, 3], [0.5f32, 1.0, 2.0])?;
-/// assert_eq!(model.predict((x, w))?.as_slice::<f32>()?, [0.5, 3.0, 0.0, 0.0]);
+/// assert_eq!(model.predict(vec![x, w])?.as_slice::<f32>()?, [0.5, 3.0, 0.0, 0.0]);
 /// # Ok::<(), kerros::Error>(())
 /// ```
 #[derive(Clone, Debug)]
