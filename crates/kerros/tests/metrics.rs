@@ -85,11 +85,13 @@ fn metrics_agree_with_keras() {
             let found = results(&*read, &batches(&content, case, None));
             assert_results(&what, &found, &case["results"]);
             for (weights, expected) in case["weighted_results"].as_object().unwrap() {
-                // At 0 and 1 a rounding error of the weighted counts decides, and Keras's falls
-                // the other way: open.
+                // At 0 and 1 a rounding error of the weighted counts decides, unless their sums
+                // are exact: Keras subtracts counts from their total, which was summed in
+                // another order, and may find that a rate of 1 is a little less.
                 let asked = ["specificity", "sensitivity", "recall", "precision"];
                 let is_edge = |of: &&str| [0.0, 1.0].iter().any(|e| case["config"][*of] == *e);
-                if asked.iter().any(is_edge) {
+                let is_exact = ["quarter_weights", "no_weights"].contains(&weights.as_str());
+                if asked.iter().any(is_edge) && !is_exact {
                     continue;
                 }
                 let found = results(&*read, &batches(&content, case, Some(weights)));

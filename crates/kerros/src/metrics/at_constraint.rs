@@ -3,7 +3,7 @@
 use kerros_core::{Error, ErrorKind, Result, Shape, Tensor};
 use kerros_graph::Node;
 
-use super::confusion::{Counting, Outcome, Thresholds, share};
+use super::confusion::{Counting, Outcome, Thresholds, divide_no_nan};
 use super::define::metric;
 use super::{Metric, MetricValue, MetricVariable};
 use crate::losses::Targets;
@@ -65,7 +65,8 @@ metric! {
     summary: "best recall at a precision of at least a value",
 }
 
-/// Rates at each threshold, from the four counts in the order of [`Outcome::ALL`].
+/// Rates at each threshold, from the four counts in the order of [`Outcome::ALL`]. They are
+/// rounded to `f32` as Keras's are, and so is the bound: a rate that equals it must reach it.
 #[derive(Clone, Copy)]
 enum Rate {
     Sensitivity,
@@ -88,7 +89,15 @@ impl Rate {
 /// The best of `wanted` where `bound` is at least `value`; 0 where it never is.
 fn best(wanted: Rate, bound: Rate, value: f64, counts: &[Tensor]) -> f64 {
     let pairs = wanted.of(counts).into_iter().zip(bound.of(counts));
+    let value = f64::from(value as f32);
     pairs.filter(|(_, bound)| *bound >= value).map(|(wanted, _)| wanted).fold(0.0, f64::max)
+}
+
+/// `a / (a + b)` element by element, rounded to `f32`; 0 where both are 0.
+fn share(a: &Tensor, b: &Tensor) -> Vec<f64> {
+    let (a, b) = (a.to_vec_f64(), b.to_vec_f64());
+    let rounded = |value: f64| f64::from(value as f32);
+    a.iter().zip(b).map(|(&a, b)| rounded(divide_no_nan(a, rounded(a + b)))).collect()
 }
 
 /// Makes a metric the best `$wanted` where `$bound`, its required setting `$value`, is reached.
