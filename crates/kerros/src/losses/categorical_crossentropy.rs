@@ -47,8 +47,9 @@ impl Loss for CategoricalCrossentropy {
     }
 
     fn call<'g>(&self, y_true: Node<'g>, y_pred: Node<'g>) -> Node<'g> {
-        let (y_true, y_pred) = (to_last(y_true, self.axis), to_last(y_pred, self.axis));
+        // Whatever the axis of the classes: Keras smooths by the length of the last one.
         let y_true = smooth_towards_even(y_true, self.label_smoothing);
+        let (y_true, y_pred) = (to_last(y_true, self.axis), to_last(y_pred, self.axis));
         if self.from_logits {
             return y_pred.softmax_cross_entropy(y_true);
         }

@@ -59,8 +59,9 @@ impl Loss for CategoricalFocalCrossentropy {
     }
 
     fn call<'g>(&self, y_true: Node<'g>, y_pred: Node<'g>) -> Node<'g> {
-        let (y_true, y_pred) = (to_last(y_true, self.axis), to_last(y_pred, self.axis));
+        // Whatever the axis of the classes: Keras smooths by the length of the last one.
         let y_true = smooth_towards_even(y_true, self.label_smoothing);
+        let (y_true, y_pred) = (to_last(y_true, self.axis), to_last(y_pred, self.axis));
         let p = if self.from_logits { y_pred.softmax() } else { y_pred };
         let p = clip_probability(share(p));
         let factor = (1.0 - p).pow(self.gamma as f32) * self.alpha as f32;

@@ -11,7 +11,7 @@ pub(crate) fn smooth_towards_half(y_true: Node<'_>, smoothing: f64) -> Node<'_> 
     y_true * (1.0 - smoothing) as f32 + (0.5 * smoothing) as f32
 }
 
-/// `y * (1 - s) + s / classes`, the classes being the last axis.
+/// `y * (1 - s) + s / n` with `n` the length of the last axis: most often the classes.
 pub(crate) fn smooth_towards_even(y_true: Node<'_>, smoothing: f64) -> Node<'_> {
     if smoothing == 0.0 {
         return y_true;
