@@ -108,14 +108,19 @@ pub(super) fn network(
     problems.keep("functional model", Network::functional("functional", &inputs, &outputs))
 }
 
-/// The `[layer, call, output]` triples of a single one, a list, or a dictionary.
+/// The `[layer, call, output]` triples of a single one, a list, or a dictionary: Keras takes the
+/// entries of a dictionary in the order of their keys, not in that in which they are written.
 fn ends(value: Option<&Value>) -> Vec<&Value> {
     match value {
         Some(one) if history(one).is_some() => vec![one],
         Some(Value::Array(list)) => list.iter().flat_map(|end| ends(Some(end))).collect(),
         Some(Value::Object(entries)) => match entries.get("items") {
             Some(items) => ends(Some(items)),
-            None => entries.values().flat_map(|end| ends(Some(end))).collect(),
+            None => {
+                let mut entries: Vec<(&String, &Value)> = entries.iter().collect();
+                entries.sort_by_key(|(key, _)| *key);
+                entries.into_iter().flat_map(|(_, end)| ends(Some(end))).collect()
+            }
         },
         _ => Vec::new(),
     }
@@ -294,5 +299,20 @@ pub(super) fn write_ends(network: &Network, sources: impl Iterator<Item = Source
     match ends.len() {
         1 => ends.remove(0),
         _ => Value::Array(ends),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn dictionaries_of_ends_are_sorted() {
+        let value = json!({"q": ["second", 0, 0], "p": [["first", 0, 0], ["again", 1, 0]]});
+        let names: Vec<&str> =
+            ends(Some(&value)).into_iter().map(|end| history(end).unwrap().0).collect();
+        assert_eq!(names, ["first", "again", "second"]);
+        let tuple = json!({"class_name": "__tuple__", "items": [["b", 0, 0], ["a", 0, 0]]});
+        assert_eq!(ends(Some(&tuple)).len(), 2);
     }
 }
