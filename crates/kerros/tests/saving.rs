@@ -429,6 +429,26 @@ fn frozen_layers_stay_frozen() {
     assert!(again.layer("dense_1").unwrap().trainable);
 }
 
+/// Keras asks the layers of a model inside another, not that model.
+#[test]
+fn a_layer_thawed_inside_a_frozen_model_learns() {
+    let inner = Sequential::new().input([4]).add(Dense::new(3)).add(Dense::new(2)).into_model();
+    let mut model =
+        Sequential::new().input([4]).add(inner.into_submodel()).add(Dense::new(1)).into_model();
+    model.compile("sgd", "mse", ()).unwrap();
+    let mut archive = model.to_archive().unwrap();
+    let nested = &mut archive.config["config"]["layers"][1]["config"];
+    nested["trainable"] = json!(false);
+    nested["layers"][1]["config"]["trainable"] = json!(false);
+    let mut again = Load::new().archive(&archive).unwrap();
+    let before = again.get_weights().unwrap();
+    let (x, y) = (Tensor::full([8, 4], 0.5f32), Tensor::full([8, 1], 9.0f32));
+    again.fit((&x, &y), Fit::epochs(1).verbose(Verbose::Silent)).unwrap();
+    let after = again.get_weights().unwrap();
+    let has_moved: Vec<bool> = before.iter().zip(&after).map(|(old, new)| old != new).collect();
+    assert_eq!(has_moved, [false, false, true, true, true, true]);
+}
+
 #[test]
 fn legacy_decay_is_a_schedule_in_the_file() {
     let mut model = Sequential::new().input([2]).add(Dense::new(1));

@@ -203,7 +203,10 @@ pub(crate) const FUNCTIONAL: Entry<dyn Layer> = Entry {
 fn from_config(class: &str, reader: &mut ConfigReader<'_>) -> Result<Arc<dyn Layer>> {
     let config = reader.all();
     let network = saving::nested(class, config)?;
-    let trainable = config.get("trainable").and_then(|value| value.as_bool()).unwrap_or(true);
-    let options = Options { name: Some(network.name.clone()), trainable, ..Options::here() };
+    // Keras asks the layers, which may have been thawed after the model was frozen as a whole.
+    let is_frozen = config.get("trainable").and_then(|value| value.as_bool()) == Some(false)
+        && network.layers.iter().all(|entry| !entry.trainable);
+    let name = Some(network.name.clone());
+    let options = Options { name, trainable: !is_frozen, ..Options::here() };
     Ok(Arc::new(Submodel::new(network, None, options)))
 }

@@ -38,7 +38,12 @@ pub(super) fn plan(model: &Value, with_compile: bool) -> Result<Plan> {
     let config = config.ok_or_else(|| not_a_model("`config`"))?;
     let mut problems = Problems::default();
     problems.keep("model", objects::check_is_keras(model));
-    let network = network(class, config, &mut problems)?;
+    let mut network = network(class, config, &mut problems)?;
+    // Keras drops this of a `Sequential`: the layers have it too.
+    if class != "Sequential" && config.get("trainable") == Some(&Value::Bool(false)) {
+        let layers = network.iter_mut().flat_map(|network| &mut network.layers);
+        layers.for_each(|entry| entry.trainable = false);
+    }
     let compile = match with_compile {
         true => compile_config::read(model.get("compile_config"), &mut problems),
         false => None,
@@ -57,7 +62,8 @@ pub(super) fn plan(model: &Value, with_compile: bool) -> Result<Plan> {
     Ok(Plan { network, compile, policies: DTypePolicy::others_in(config) })
 }
 
-/// The model of this class and config, as a layer of another model has it.
+/// The model of this class and config, as a layer of another model has it. What it says of
+/// being trained as a whole says nothing: Keras asks its layers, which may differ.
 ///
 /// # Errors
 /// As [`plan`].
@@ -86,7 +92,7 @@ fn network(class: &str, config: &Config, problems: &mut Problems) -> Result<Opti
         return Err(Error::new(ErrorKind::Unsupported, format!("{} layers", values.len()))
             .expected(format!("at most {MAX_LAYERS}")));
     }
-    let Named { name, trainable, dtype } = options(config, class, problems);
+    let (name, dtype) = options(config, class, problems);
     let layers = values.iter().enumerate();
     let layers: Vec<(Arc<dyn Layer>, &Value)> =
         layers.filter_map(|(at, value)| Some((layer(at, value, problems)?, value))).collect();
@@ -100,9 +106,6 @@ fn network(class: &str, config: &Config, problems: &mut Problems) -> Result<Opti
     Ok(found.map(|mut network| {
         network.name = name;
         network.dtype = dtype;
-        if !trainable {
-            network.layers.iter_mut().for_each(|entry| entry.trainable = false);
-        }
         network
     }))
 }
@@ -121,15 +124,8 @@ fn chain(layers: impl Iterator<Item = Arc<dyn Layer>>) -> Network {
     network
 }
 
-/// What a model has besides its layers.
-struct Named {
-    name: String,
-    trainable: bool,
-    dtype: DTypePolicy,
-}
-
-/// What a model has besides its layers; every argument must be one that is known.
-fn options(config: &Config, class: &str, problems: &mut Problems) -> Named {
+/// Name and dtype policy of a model; every other argument must be one that is known.
+fn options(config: &Config, class: &str, problems: &mut Problems) -> (String, DTypePolicy) {
     let mut reader = ConfigReader::new(config);
     reader.ignore(&["layers", "build_input_shape"]);
     if class != "Sequential" {
@@ -137,10 +133,10 @@ fn options(config: &Config, class: &str, problems: &mut Problems) -> Named {
     }
     let default = if class == "Sequential" { "sequential" } else { "functional" };
     let name = reader.maybe_string("name").unwrap_or_else(|| default.into());
-    let trainable = reader.bool("trainable", true);
+    reader.bool("trainable", true);
     let dtype = DTypePolicy::read(&mut reader);
     problems.keep("model", reader.finish());
-    Named { name, trainable, dtype }
+    (name, dtype)
 }
 
 /// The module of an operation, where a file leaves out all modules as the `.h5` files of Keras 3 do.
