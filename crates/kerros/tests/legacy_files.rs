@@ -1,5 +1,5 @@
-//! Files of older Kerases: what tf.keras 2.15 wrote itself, and the formats of Keras 1, of Keras 2
-//! with Theano and of cuDNN's layers. They load, predict what tf.keras predicts and train on.
+//! Files of older Kerases: what tf.keras 2.13 and 2.15 wrote themselves, and the formats of Keras 1,
+//! of Keras 2 with Theano and of cuDNN's layers. They load, predict what tf.keras predicts and train on.
 //!
 //! The files come from `fixtures/legacy/make.py`. Tolerances: predictions to 2e-6 of the largest
 //! number (a few hundred roundings), trained weights and losses to 1e-5 of it after two epochs.
@@ -13,7 +13,8 @@ use kerros::{ErrorKind, Fit, Load, Model, Tensor, Verbose};
 use serde_json::Value;
 
 /// Files that must load. Those with layers or graphs that Kerros does not have yet say so.
-const LOADED: [&str; 4] = ["adam_211", "adam_v2", "rmsprop_v2", "sgd_v2"];
+const LOADED: [&str; 7] =
+    ["adam_211", "adam_v2", "average_213", "nadam_213", "nested_213", "rmsprop_v2", "sgd_v2"];
 
 fn folder() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../../fixtures/legacy")
@@ -91,19 +92,31 @@ fn files_load_and_predict_as_they_did() {
 /// A loaded model has the weights, and goes on as tf.keras does from the same state.
 #[test]
 fn training_goes_on_from_the_state_in_the_file() {
-    // RMSprop of Keras 3 adds epsilon under the root, that of Keras 2 outside: only its state is
-    // compared.
-    for (name, goes_on) in
-        [("adam_211", true), ("adam_v2", true), ("sgd_v2", true), ("rmsprop_v2", false)]
-    {
+    // RMSprop of Keras 3 adds epsilon under the root, that of Keras 2 outside, and Nadam of
+    // tf.keras multiplied its product once per variable instead of once per step: only their
+    // states are compared.
+    for (file, goes_on) in [
+        ("adam_211.h5", true),
+        ("adam_v2.h5", true),
+        ("sgd_v2.h5", true),
+        ("rmsprop_v2.h5", false),
+        ("adam_211.keras", true),
+        ("nested_213.h5", true),
+        ("nested_213.keras", true),
+        ("nadam_213.h5", false),
+        ("nadam_213.keras", false),
+        ("average_213.h5", true),
+        ("average_213.keras", true),
+    ] {
+        let (name, _) = file.split_once('.').unwrap();
         let side = side(name);
-        let mut model = Load::new().model(folder().join(format!("{name}.h5"))).unwrap();
-        check_all(name, &model.get_weights().unwrap(), &side["weights"], 0.0);
+        let mut model = Load::new().model(folder().join(file)).unwrap();
+        check_all(file, &model.get_weights().unwrap(), &side["weights"], 0.0);
         let states = model.optimizer_states().unwrap();
         // Three epochs of three batches.
-        assert_eq!(states[0].1.to_vec_f64(), [9.0], "{name}");
+        assert_eq!(states[0].1.to_vec_f64(), [9.0], "{file}");
         let moved = |(_, state): &(String, Tensor)| state.to_vec_f64().iter().any(|&v| v != 0.0);
-        assert!(states.iter().filter(|state| state.1.shape().ndim() > 0).all(moved), "{name}");
+        assert!(states.iter().filter(|state| state.1.shape().ndim() > 0).all(moved), "{file}");
         if !goes_on {
             continue;
         }
@@ -112,9 +125,9 @@ fn training_goes_on_from_the_state_in_the_file() {
         let history = model.fit((&x, &y), options).unwrap();
         for (key, expected) in side["history_after"].as_object().unwrap() {
             let found: Vec<f64> = history.get(key).unwrap().to_vec();
-            assert!(difference(&found, &numbers_of(expected), 1e-5) <= 1.0, "{name} {key}");
+            assert!(difference(&found, &numbers_of(expected), 1e-5) <= 1.0, "{file} {key}");
         }
-        check_all(name, &model.get_weights().unwrap(), &side["weights_after"], 1e-5);
+        check_all(file, &model.get_weights().unwrap(), &side["weights_after"], 1e-5);
     }
 }
 

@@ -57,17 +57,26 @@ pub(super) fn states(config: &Value, saved: Vec<(String, Tensor)>) -> Option<Vec
     let is_slot = |state: &Tensor| state.shape().ndim() > 0;
     let mut scalars = Vec::new();
     let mut arrays = Vec::new();
+    let mut averages = Vec::new();
     for (name, state) in saved {
         match is_slot(&state) {
+            true if name.split('/').nth(1) == Some("average") => averages.push(state),
             true => arrays.push((name, state)),
             false => scalars.push((name, state)),
         }
     }
     let count = num_trained(config)?;
-    let step = scalars.iter().find(|(name, _)| !name.contains("schedule"));
+    if !averages.is_empty() && averages.len() != count {
+        return None;
+    }
+    // Keras 2.3 and tf.keras keep the product under these names.
+    let is_product = |name: &str| name.contains("schedule") || name.contains("momentum_cache");
+    let step = scalars.iter().find(|(name, _)| !is_product(name));
+    let is_since_211 = step.is_some_and(|(name, _)| name.starts_with("iteration:"));
     let step = step.map_or(0.0, |(_, step)| step.to_vec_f64().first().copied().unwrap_or(0.0));
     let mut states = vec![Tensor::scalar(step as i32)];
     states.extend(rate.map(|rate| Tensor::scalar(rate as f32)));
+    states.extend(averages);
     let rounds = rounds(slots, arrays, count)?;
     let num_pairs = slots.pairs.len().min(rounds.len());
     let (pairs, rest) = rounds.split_at(num_pairs);
@@ -77,20 +86,28 @@ pub(super) fn states(config: &Value, saved: Vec<(String, Tensor)>) -> Option<Vec
     rest.iter().for_each(|round| states.extend(round.iter().cloned()));
     if class == "Nadam" {
         // The product of its momenta so far.
-        let product = scalars.iter().find(|(name, _)| name.contains("schedule"));
+        let product = scalars.iter().find(|(name, _)| is_product(name));
         let product = product.and_then(|(_, product)| product.to_vec_f64().first().copied());
-        let product = product.unwrap_or_else(|| momentum_product(options, step));
+        let product = product.unwrap_or_else(|| {
+            let slowness = if is_since_211 { 1.0 } else { SCHEDULE_DECAY };
+            momentum_product(options.get("beta_1"), slowness, step)
+        });
         states.push(Tensor::scalar(product as f32));
     }
     Some(states)
 }
 
-/// `prod(beta_1 * (1 - 0.96^(0.004 * t) / 2))` over the steps done.
-fn momentum_product(options: &serde_json::Map<String, Value>, steps: f64) -> f64 {
-    let beta = options.get("beta_1").and_then(Value::as_f64).unwrap_or(0.9);
+/// The exponent by which `Nadam`'s momentum grew in a step before tf.keras 2.11; since then it
+/// is 1, as in Keras 3.
+const SCHEDULE_DECAY: f64 = 0.004;
+
+/// `prod(beta_1 * (1 - 0.96^(slowness * t) / 2))` over the steps done: what `Nadam` of Keras 3
+/// keeps and older files lack.
+pub(in super::super) fn momentum_product(beta: Option<&Value>, slowness: f64, steps: f64) -> f64 {
+    let beta = beta.and_then(Value::as_f64).unwrap_or(0.9);
     // From here on the product is 0 in `f32`.
     const ENOUGH: f64 = 100_000.0;
-    let momentum = |t: u64| beta * (1.0 - 0.5 * 0.96f64.powf(0.004 * t as f64));
+    let momentum = |t: u64| beta * (1.0 - 0.5 * 0.96f64.powf(slowness * t as f64));
     (1..=steps.clamp(0.0, ENOUGH) as u64).map(momentum).product()
 }
 
