@@ -14,7 +14,7 @@ use crate::object::{Config, ConfigReader, Described};
 ///
 /// With an `s` drawn from `scale` for all images, `sigma = 0.05 s · min(height, width)` and
 /// `alpha = 0.1 s · max(height, width)`, `d` is `alpha` times normal noise of deviation `sigma`
-/// that was blurred as with `sigma` in [`RandomGaussianBlur`](super::RandomGaussianBlur), over
+/// that was blurred as with `sigma` in [`RandomGaussianBlur`](crate::layers::RandomGaussianBlur), over
 /// `6 sigma` pixels. As in Keras 3.15, what is added to `x` is added to `y`. All images are clipped
 /// to `value_range`.
 ///
