@@ -1,10 +1,13 @@
 //! Models that fit: what a run does, beyond agreeing with Keras (see `training.rs`).
 
 use kerros::callbacks::{EarlyStopping, LambdaCallback, StopAtLoss, TerminateOnNaN};
+use kerros::data::Samples;
 use kerros::layers::{Dense, Dropout};
 use kerros::losses::MeanSquaredError;
+use kerros::model::{Input, IntoLayer};
 use kerros::optimizers::{Adam, SGD};
-use kerros::{Fit, Result, Sequential, Tensor, Verbose};
+use kerros::trainer::PerOutput;
+use kerros::{Choice, Fit, Model, Result, Sequential, Tensor, Verbose};
 
 /// `y = 2 x + 1` on a grid.
 fn line(rows: usize) -> (Tensor, Tensor) {
@@ -21,6 +24,23 @@ fn linear(rate: f64) -> Sequential {
     let mut model = Sequential::new().input([1]).seed(3).add(Dense::new(1));
     model.compile(SGD::new(rate), MeanSquaredError::new(), ()).unwrap();
     model
+}
+
+/// What only an output without a loss reads stays as it is; the rest learns.
+#[test]
+fn an_output_without_a_loss_learns_nothing() -> Result<()> {
+    let (x, y) = line(20);
+    let input = Input::new([1]).tensor();
+    let outputs = [Dense::new(1).on(&input), Dense::new(1).on(&input)];
+    let mut model = Model::functional([&input], [&outputs[0], &outputs[1]])?;
+    let losses = PerOutput::List(vec![Some(Choice::from("mse")), None]);
+    model.compile(SGD::new(0.1), losses, ())?;
+    let before = model.get_weights()?;
+    model.fit(Samples::new(vec![x], vec![y.clone(), y]), quiet(60))?;
+    let after = model.get_weights()?;
+    assert!((after[0].as_slice::<f32>()?[0] - 2.0).abs() < 1e-3);
+    assert_eq!(after[2..], before[2..]);
+    Ok(())
 }
 
 #[test]

@@ -170,7 +170,13 @@ impl<'g> Traced<'_, 'g> {
         let variables: Vec<Node<'g>> = trained.iter().map(|&place| weights[place]).collect();
         let states = self.own.nodes(self.graph);
         let loss = self.own.updater.scale_loss(&states, loss);
-        let found = grad_where_connected(loss, &variables)?;
+        let mut found = grad_where_connected(loss, &variables)?;
+        // What only an output without a loss reads stays as it is, as far as the optimizer lets it.
+        if self.trackers.outputs.iter().any(|output| output.loss.is_none()) {
+            for (gradient, variable) in found.iter_mut().zip(&variables) {
+                gradient.get_or_insert_with(|| self.graph.full(variable.shape(), 0.0));
+            }
+        }
         for (gradient, &place) in found.iter().zip(trained) {
             if gradient.is_none() {
                 let entry = &network.weights[place];
