@@ -7,7 +7,7 @@ use kerros_core::law::CONTRACTION_CHUNK;
 use super::cuts::Cuts;
 use super::pack::Packing;
 use super::scratch::{AlignedBuffer, Scratch};
-use super::tile::{Extras, Finish, Grid, Segment, Start, Tile, Tiles};
+use super::tile::{Alike, Extras, Finish, Grid, Segment, Start, Tile, Tiles};
 use super::{Activation, Gemm, Matrix, Operands, Pair};
 use crate::l2_bytes;
 
@@ -278,7 +278,7 @@ impl Block<'_> {
     }
 
     /// How many panels from this one on are as wide, whole, and worked on at once.
-    fn alike<T: Tiles>(&self, panel: usize) -> usize {
+    fn panels_alike<T: Tiles>(&self, panel: usize) -> usize {
         let (columns, width) = self.panel::<T>(panel);
         let whole_and_as_wide = |panel: &usize| {
             let (other, _) = self.panel::<T>(*panel);
@@ -340,12 +340,28 @@ impl Block<'_> {
         }
     }
 
+    /// How many of these strips, from the first on, are as high, and worked on at once: more than
+    /// one only where all panels are, for each strip takes all panels before the next.
+    fn strips_alike<T: Tiles>(&self, strips: Range<usize>) -> usize {
+        if self.fetches_strips() || self.panels_alike::<T>(self.panels.start) < self.panels.len() {
+            return 1;
+        }
+        let height = |strip: usize| self.blocking.strips.range(strip).len();
+        strips.clone().take_while(|&strip| height(strip) == height(strips.start)).count()
+    }
+
+    /// Whether the next strip of A is fetched while one is worked on.
+    fn fetches_strips(&self) -> bool {
+        let in_place = !self.blocking.pack_a && self.gemm.a.col_stride == 1;
+        in_place && self.panels.len() >= MIN_PREFETCH_PARTS
+    }
+
     /// Fetches parts of a strip of A into the L2 cache: one part beside each panel of the
     /// strip before it, so that memory works while the tiles do.
     fn prefetch_strip(&self, strip: usize, parts: Range<usize>) {
-        let Matrix { row_stride, col_stride } = self.gemm.a;
+        let row_stride = self.gemm.a.row_stride;
         let strips = self.blocking.strips;
-        if strip == strips.num() || col_stride != 1 || self.panels.len() < MIN_PREFETCH_PARTS {
+        if strip == strips.num() {
             return;
         }
         let rows = strips.range(strip);
@@ -377,18 +393,22 @@ impl Block<'_> {
             if pack_a {
                 self.pack_strips(tiles, group.clone(), packed_a);
             }
-            for strip in group {
+            let mut strip = group.start;
+            while strip < group.end {
                 let rows = strips.range(strip);
-                let (a, a_row_stride, a_col_stride) = if pack_a {
-                    (packed_a.get((rows.start - first_row) * self.k..), 1, rows.len())
+                let down = self.strips_alike::<T>(strip..group.end);
+                let (a, a_row_stride, a_col_stride, a_step) = if pack_a {
+                    let start = (rows.start - first_row) * self.k;
+                    (packed_a.get(start..), 1, rows.len(), rows.len() * self.k)
                 } else {
                     let Matrix { row_stride, col_stride } = self.gemm.a;
-                    (self.a.get(rows.start * row_stride..), row_stride, col_stride)
+                    let a = self.a.get(rows.start * row_stride..);
+                    (a, row_stride, col_stride, rows.len() * row_stride)
                 };
                 let mut panel = self.panels.start;
                 while panel < self.panels.end {
                     let (columns, width) = self.panel::<T>(panel);
-                    let num = self.alike::<T>(panel);
+                    let num = self.panels_alike::<T>(panel);
                     let (b, b_row_stride, b_step) = if pack_b {
                         (packed_b.get(columns.start * self.k..), width, width * self.k)
                     } else {
@@ -409,14 +429,16 @@ impl Block<'_> {
                         finish: ends.finish.at(rows.start, columns.start),
                         extras: extras.as_ref(),
                     };
-                    if !pack_a {
+                    if self.fetches_strips() {
                         let part = panel - self.panels.start;
                         self.prefetch_strip(strip + 1, part..part + num);
                     }
                     let out = &mut out[rows.start * out_row_stride + columns.start..];
-                    tiles.tiles(&tile, num, b_step, out);
+                    let alike = Alike { down, a_step, across: num, b_step };
+                    tiles.tiles(&tile, alike, out);
                     panel += num;
                 }
+                strip += down;
             }
         }
     }

@@ -3,7 +3,7 @@
 //! The one kernel family under dense layers, their gradients, convolutions and attention.
 //! [`gemm`] checks every length; then `blocking` cuts the product into register tiles (or
 //! `column`, when C has a single column), `pack` copies operands into the order in which
-//! the tiles read them, and `tile_avx512`, `tile_avx2` and `tile_scalar` compute.
+//! the tiles read them, and `tile_registers` and `tile_scalar` compute.
 //!
 //! # The law
 //! For every element of C, whatever the instruction set and however the rows are shared
@@ -21,15 +21,17 @@ mod column;
 pub(crate) mod cuts;
 pub(crate) mod pack;
 #[cfg(target_arch = "x86_64")]
-mod pack_avx2;
+mod pack_registers;
 #[cfg(target_arch = "x86_64")]
-mod pack_avx512;
+mod register;
+#[cfg(target_arch = "x86_64")]
+mod register_avx2;
+#[cfg(target_arch = "x86_64")]
+mod register_avx512;
 pub(crate) mod scratch;
 pub(crate) mod tile;
 #[cfg(target_arch = "x86_64")]
-pub(crate) mod tile_avx2;
-#[cfg(target_arch = "x86_64")]
-pub(crate) mod tile_avx512;
+mod tile_registers;
 pub(crate) mod tile_scalar;
 
 #[cfg(test)]

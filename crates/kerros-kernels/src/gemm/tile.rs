@@ -2,9 +2,7 @@
 
 use super::pack::Packing;
 #[cfg(target_arch = "x86_64")]
-use super::tile_avx2::Avx2Tiles;
-#[cfg(target_arch = "x86_64")]
-use super::tile_avx512::Avx512Tiles;
+use super::tile_registers::{Avx2Tiles, Avx512Tiles};
 use super::tile_scalar::ScalarTiles;
 use crate::{Isa, Level};
 
@@ -63,6 +61,25 @@ pub(crate) enum Start<'a> {
     Grid(Grid<'a>),
 }
 
+/// How many tiles of the same shape to compute with one call: each on the rows, or columns, that
+/// follow those of the one before.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Alike {
+    /// Tiles below each other.
+    pub down: usize,
+    /// From the A of one to that of the one below.
+    pub a_step: usize,
+    /// Tiles side by side.
+    pub across: usize,
+    /// From the B of one to that of the one beside.
+    pub b_step: usize,
+}
+
+impl Alike {
+    /// A single tile.
+    pub(crate) const ONE: Alike = Alike { down: 1, a_step: 0, across: 1, b_step: 0 };
+}
+
 /// Positions of the contracted axis whose elements of A are evenly spaced: a matrix product
 /// has one segment, a convolution one for each tap or row of taps.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -105,10 +122,10 @@ pub(crate) struct Grid<'a> {
 }
 
 impl Grid<'_> {
-    /// The first element of a column.
+    /// Where an element lies.
     #[inline(always)]
-    pub(super) fn from(self, column: usize) -> *const f32 {
-        self.numbers.as_ptr().wrapping_add(column)
+    pub(super) fn from(self, row: usize, column: usize) -> *const f32 {
+        self.numbers.as_ptr().wrapping_add(row * self.row_stride + column)
     }
 
     /// From this row and column on.
@@ -135,20 +152,13 @@ pub(crate) trait Tiles: Copy {
     /// few rows the tile must be wide to have enough independent chains.
     fn max_vectors(rows: usize) -> usize;
 
-    /// Computes one tile of at most `ROWS` rows and `max_vectors(rows) * LANES` columns.
-    fn tile(self, tile: &Tile<'_>, out: &mut [f32]);
+    /// Computes tiles of at most `ROWS` rows and `max_vectors(rows) * LANES` columns each; `tile`
+    /// is the first of them.
+    fn tiles(self, tile: &Tile<'_>, alike: Alike, out: &mut [f32]);
 
-    /// Computes `num` tiles side by side, each on the columns that follow those of the one
-    /// before, its B `b_step` after that one's.
-    fn tiles(self, tile: &Tile<'_>, num: usize, b_step: usize, out: &mut [f32]) {
-        for index in 0..num {
-            let column = index * tile.columns;
-            let extras = tile.extras.map(|extras| extras.at(0, column));
-            let b = &tile.b[index.saturating_mul(b_step)..];
-            let finish = tile.finish.at(0, column);
-            let tile = Tile { b, finish, extras: extras.as_ref(), ..*tile };
-            self.tile(&tile, &mut out[column..]);
-        }
+    /// Computes one tile.
+    fn tile(self, tile: &Tile<'_>, out: &mut [f32]) {
+        self.tiles(tile, Alike::ONE, out);
     }
 
     /// Packs numbers that are side by side in memory (`stride` is 1).
@@ -204,28 +214,24 @@ pub(crate) fn extent(rows: usize, row_stride: usize, cols: usize, col_stride: us
 }
 
 impl Tile<'_> {
-    /// Panics unless every element that `num` tiles of `rows x vectors * lanes` side by side touch
-    /// lies inside its slice: what the loads and stores of the tiles rely on. The B of each is
-    /// `b_step` after the last.
+    /// Panics unless every element that some tiles of `rows x vectors * lanes` alike touch lies
+    /// inside its slice: what the loads and stores of the tiles rely on.
     #[inline(always)]
-    pub(super) fn check(
-        &self,
-        [rows, vectors, lanes]: [usize; 3],
-        num: usize,
-        b_step: usize,
-        out: &[f32],
-    ) {
+    pub(super) fn check(&self, [rows, vectors, lanes]: [usize; 3], alike: Alike, out: &[f32]) {
         assert!(self.rows == rows && self.columns.div_ceil(lanes) == vectors);
+        let last = |num: usize, step: usize| step.saturating_mul(num.saturating_sub(1));
+        let last_a = last(alike.down, alike.a_step);
         let mut k = 0;
         for segment in self.segments {
             let reach = extent(rows, self.a_row_stride, segment.len, self.a_col_stride);
-            assert!(reach == 0 || reach.saturating_add(segment.offset) <= self.a.len());
+            let start = segment.offset.saturating_add(last_a);
+            assert!(reach == 0 || reach.saturating_add(start) <= self.a.len());
             k += segment.len;
         }
         let width = if self.b_padded { vectors * lanes } else { self.columns };
         let b_reach = extent(k, self.b_row_stride, width, 1);
-        assert!(b_step.saturating_mul(num - 1).saturating_add(b_reach) <= self.b.len());
-        let columns = num * self.columns;
+        assert!(last(alike.across, alike.b_step).saturating_add(b_reach) <= self.b.len());
+        let (rows, columns) = (alike.down * rows, alike.across * self.columns);
         assert!(extent(rows, self.out_row_stride, columns, 1) <= out.len());
         assert!(self.finish.total.is_none_or(|total| total.holds(rows, columns)));
         assert!(self.finish.bias.is_none_or(|bias| columns <= bias.len()));

@@ -7,7 +7,7 @@ use kerros_core::law::Lanes;
 /// A register of eight `f32`. Values exist only inside functions compiled for AVX2 and FMA:
 /// see the module above.
 #[derive(Clone, Copy)]
-pub struct Avx2(__m256);
+pub struct Avx2(pub(crate) __m256);
 
 /// An intrinsic of AVX, AVX2 or FMA that works on registers alone.
 macro_rules! register_op {
@@ -32,7 +32,7 @@ impl Avx2 {
     }
     /// All bits of the first `len` lanes.
     #[inline(always)]
-    fn first_lanes(len: usize) -> __m256i {
+    pub(crate) fn first_lanes(len: usize) -> __m256i {
         register_op!(_mm256_cmpgt_epi32(
             _mm256_set1_epi32(len as i32),
             _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7)

@@ -7,7 +7,7 @@ use kerros_core::law::Lanes;
 /// A register of sixteen `f32`. Values exist only inside functions compiled for AVX-512: see
 /// the module above.
 #[derive(Clone, Copy)]
-pub struct Avx512(__m512);
+pub struct Avx512(pub(crate) __m512);
 
 /// An intrinsic of AVX-512 F or DQ that works on registers alone.
 macro_rules! register_op {
@@ -28,7 +28,7 @@ impl Avx512 {
     }
     /// A bit for each of the first `len` lanes.
     #[inline(always)]
-    fn first_lanes(len: usize) -> __mmask16 {
+    pub(crate) fn first_lanes(len: usize) -> __mmask16 {
         ((1u32 << len) - 1) as __mmask16
     }
 }

@@ -2,14 +2,14 @@
 //!
 //! A kernel that is not a matrix product is written once over `V: Lanes`, as a [`Kernel`];
 //! [`dispatch`] compiles it for one lane, for AVX2 and for AVX-512 and picks by the [`Isa`]
-//! token. The register types are private to this module: generic code can meet them only
-//! inside `Kernel::run`, called by a function compiled for their instruction set after a
-//! token proved that the machine has it. That is what makes their safe methods sound.
+//! token. The register types are private to this crate: generic code can meet them only
+//! inside `Kernel::run`, and the tiles of matrix products, both called by functions compiled for
+//! their instruction set after a token proved that the machine has it. That is what makes their safe methods sound.
 
 #[cfg(target_arch = "x86_64")]
 pub(crate) mod avx2;
 #[cfg(target_arch = "x86_64")]
-mod avx512;
+pub(crate) mod avx512;
 
 use kerros_core::law::Lanes;
 
