@@ -83,7 +83,8 @@ struct Blocking {
     panels: Cuts,
     /// Panels that are worked on together, so that their part of B stays in the L2 cache.
     panels_per_block: usize,
-    /// Strips that are worked on together, so that they stay in the L2 cache.
+    /// Strips that are worked on together, so that they stay in the L2 cache: a panel goes past all
+    /// of them before the next, and is read from beyond the L1 cache once.
     strips_per_block: usize,
     /// Positions that are worked on together, so that a strip and a panel stay in the L1 cache.
     depth: usize,
@@ -95,15 +96,16 @@ struct Blocking {
 const B_BLOCK_FLOATS: usize = 256 * 1024;
 /// What part of the L2 cache packed panels of B may fill.
 const PACKED_B_PART: usize = 2;
-/// What part of the L2 cache packed strips of A may fill.
-const PACKED_A_PART: usize = 4;
+/// What part of the L2 cache the strips of A may fill that are worked on together: the columns of C
+/// and the panels of B pass through it beside them.
+const A_PART: usize = 4;
 /// Positions that are worked on together where something is packed.
 const PACKED_DEPTH: usize = 256;
 /// Chains that may wait for their next part: 16 MiB of them.
 const MAX_CHAINS: usize = 4 << 20;
-/// From this many panels on, the next strip of A is fetched ahead of use.
+/// From this many panels on, the next strips of A are fetched ahead of use.
 const MIN_PREFETCH_PARTS: usize = 3;
-/// Panels that a strip is multiplied with before the next part of the next strip is fetched.
+/// Panels that strips are multiplied with before the next part of the next strips is fetched.
 const PANELS_AT_ONCE: usize = 4;
 /// Floats of a cache line.
 const LINE_FLOATS: usize = 16;
@@ -159,7 +161,7 @@ impl Blocking {
             strips,
             panels,
             panels_per_block: (b_floats / (panel_vectors * T::LANES * depth)).max(1),
-            strips_per_block: (l2_floats / PACKED_A_PART / (highest * depth)).max(1),
+            strips_per_block: (l2_floats / A_PART / (highest * depth)).max(1),
             depth,
             pack_a,
             pack_b,
@@ -340,37 +342,29 @@ impl Block<'_> {
         }
     }
 
-    /// How many of these strips, from the first on, are as high, and worked on at once: more than
-    /// one only where all panels are, for each strip takes all panels before the next.
-    fn strips_alike<T: Tiles>(&self, strips: Range<usize>) -> usize {
-        if self.fetches_strips() || self.panels_alike::<T>(self.panels.start) < self.panels.len() {
-            return 1;
-        }
+    /// How many of these strips, from the first on, are as high.
+    fn strips_alike(&self, strips: Range<usize>) -> usize {
         let height = |strip: usize| self.blocking.strips.range(strip).len();
         strips.clone().take_while(|&strip| height(strip) == height(strips.start)).count()
     }
 
-    /// Whether the next strip of A is fetched while one is worked on.
-    fn fetches_strips(&self) -> bool {
+    /// Whether the next strips of A are fetched while some are worked on.
+    fn fetches_rows(&self) -> bool {
         let in_place = !self.blocking.pack_a && self.gemm.a.col_stride == 1;
         in_place && self.panels.len() >= MIN_PREFETCH_PARTS
     }
 
-    /// Fetches parts of a strip of A into the L2 cache: one part beside each panel of the
-    /// strip before it, so that memory works while the tiles do.
-    fn prefetch_strip(&self, strip: usize, parts: Range<usize>) {
+    /// Fetches parts of the group of strips that begins with this one into the L2 cache: one part
+    /// beside each panel of the group before it, so that memory works while the tiles do.
+    fn prefetch_rows(&self, first: usize, parts: Range<usize>) {
         let row_stride = self.gemm.a.row_stride;
-        let strips = self.blocking.strips;
-        if strip == strips.num() {
-            return;
-        }
-        let rows = strips.range(strip);
-        let cuts = Cuts::into(rows.len(), self.panels.len());
+        let Blocking { strips, strips_per_block, .. } = self.blocking;
+        let first_row = strips.start(first);
+        let num_rows = strips.start(strips.num().min(first + strips_per_block)) - first_row;
+        let cuts = Cuts::into(num_rows, self.panels.len());
         for row in cuts.start(parts.start)..cuts.start(parts.end) {
-            let start = (rows.start + row) * row_stride;
-            for line in self.a[start..start + self.k].chunks(LINE_FLOATS) {
-                prefetch(line);
-            }
+            let start = (first_row + row) * row_stride;
+            self.a[start..start + self.k].chunks(LINE_FLOATS).for_each(prefetch);
         }
     }
 
@@ -393,26 +387,30 @@ impl Block<'_> {
             if pack_a {
                 self.pack_strips(tiles, group.clone(), packed_a);
             }
-            let mut strip = group.start;
-            while strip < group.end {
-                let rows = strips.range(strip);
-                let down = self.strips_alike::<T>(strip..group.end);
-                let (a, a_row_stride, a_col_stride, a_step) = if pack_a {
-                    let start = (rows.start - first_row) * self.k;
-                    (packed_a.get(start..), 1, rows.len(), rows.len() * self.k)
+            let mut panel = self.panels.start;
+            while panel < self.panels.end {
+                let (columns, width) = self.panel::<T>(panel);
+                let across = self.panels_alike::<T>(panel);
+                let (b, b_row_stride, b_step) = if pack_b {
+                    (packed_b.get(columns.start * self.k..), width, width * self.k)
                 } else {
-                    let Matrix { row_stride, col_stride } = self.gemm.a;
-                    let a = self.a.get(rows.start * row_stride..);
-                    (a, row_stride, col_stride, rows.len() * row_stride)
+                    (self.b.get(columns.start..), self.gemm.b.row_stride, width)
                 };
-                let mut panel = self.panels.start;
-                while panel < self.panels.end {
-                    let (columns, width) = self.panel::<T>(panel);
-                    let num = self.panels_alike::<T>(panel);
-                    let (b, b_row_stride, b_step) = if pack_b {
-                        (packed_b.get(columns.start * self.k..), width, width * self.k)
+                if self.fetches_rows() {
+                    let part = panel - self.panels.start;
+                    self.prefetch_rows(group.end, part..part + across);
+                }
+                let mut strip = group.start;
+                while strip < group.end {
+                    let rows = strips.range(strip);
+                    let down = self.strips_alike(strip..group.end);
+                    let (a, a_row_stride, a_col_stride, a_step) = if pack_a {
+                        let start = (rows.start - first_row) * self.k;
+                        (packed_a.get(start..), 1, rows.len(), rows.len() * self.k)
                     } else {
-                        (self.b.get(columns.start..), self.gemm.b.row_stride, width)
+                        let Matrix { row_stride, col_stride } = self.gemm.a;
+                        let a = self.a.get(rows.start * row_stride..);
+                        (a, row_stride, col_stride, rows.len() * row_stride)
                     };
                     let extras = ends.extras.map(|extras| extras.at(rows.start, columns.start));
                     let tile = Tile {
@@ -429,16 +427,11 @@ impl Block<'_> {
                         finish: ends.finish.at(rows.start, columns.start),
                         extras: extras.as_ref(),
                     };
-                    if self.fetches_strips() {
-                        let part = panel - self.panels.start;
-                        self.prefetch_strip(strip + 1, part..part + num);
-                    }
                     let out = &mut out[rows.start * out_row_stride + columns.start..];
-                    let alike = Alike { down, a_step, across: num, b_step };
-                    tiles.tiles(&tile, alike, out);
-                    panel += num;
+                    tiles.tiles(&tile, Alike { down, a_step, across, b_step }, out);
+                    strip += down;
                 }
-                strip += down;
+                panel += across;
             }
         }
     }

@@ -190,14 +190,15 @@ fn all<
     out: &mut [f32],
 ) {
     tile.check([ROWS, VECTORS, R::WIDTH], alike, out);
-    for down in 0..alike.down {
-        let row = down * ROWS;
-        let a = tile.a.as_ptr().wrapping_add(down * alike.a_step);
-        let out = out.as_mut_ptr().wrapping_add(row * tile.out_row_stride);
-        for across in 0..alike.across {
-            let column = across * tile.columns;
-            let b = tile.b.as_ptr().wrapping_add(across * alike.b_step);
-            let place = Place { row, column, a, b, out: out.wrapping_add(column) };
+    for across in 0..alike.across {
+        let column = across * tile.columns;
+        let b = tile.b.as_ptr().wrapping_add(across * alike.b_step);
+        let out = out.as_mut_ptr().wrapping_add(column);
+        for down in 0..alike.down {
+            let row = down * ROWS;
+            let a = tile.a.as_ptr().wrapping_add(down * alike.a_step);
+            let place =
+                Place { row, column, a, b, out: out.wrapping_add(row * tile.out_row_stride) };
             // SAFETY: `Tile::check` proved the elements of each.
             unsafe { one::<R, ROWS, VECTORS, MASK_B, EXTRAS>(tile, place) };
         }
