@@ -15,6 +15,9 @@ pub enum Argument<T> {
     Tensor(T),
     /// Several, as in `Add()([a, b])`.
     List(Vec<Argument<T>>),
+    /// Several by name, as models take whose inputs are a dictionary; in the order of the keys,
+    /// which is that of Keras.
+    Dictionary(Vec<(String, Argument<T>)>),
     /// A number, a text, true or false: as JSON.
     Value(Value),
 }
@@ -43,6 +46,10 @@ impl<T> Argument<T> {
             Argument::List(items) => {
                 Argument::List(items.iter().map(|item| item.map(change)).collect())
             }
+            Argument::Dictionary(entries) => {
+                let entry = |(key, item): &(String, Self)| (key.clone(), item.map(change));
+                Argument::Dictionary(entries.iter().map(entry).collect())
+            }
             Argument::Value(value) => Argument::Value(value.clone()),
         }
     }
@@ -52,6 +59,7 @@ impl<T> Argument<T> {
         match self {
             Argument::Tensor(_) => None,
             Argument::List(items) => items.iter().find_map(Argument::plain),
+            Argument::Dictionary(entries) => entries.iter().find_map(|(_, item)| item.plain()),
             Argument::Value(value) => Some(value).filter(|value| !value.is_null()),
         }
     }
@@ -61,6 +69,9 @@ impl<T> Argument<T> {
         match self {
             Argument::Tensor(tensor) => vec![tensor],
             Argument::List(items) => items.iter().flat_map(Argument::tensors).collect(),
+            Argument::Dictionary(entries) => {
+                entries.iter().flat_map(|(_, item)| item.tensors()).collect()
+            }
             Argument::Value(_) => Vec::new(),
         }
     }
@@ -70,6 +81,16 @@ impl<T> Arguments<T> {
     /// One tensor alone.
     pub fn one(tensor: T) -> Self {
         Arguments { positional: vec![Argument::Tensor(tensor)], keyword: Vec::new() }
+    }
+
+    /// What the layer before gives: one tensor alone, or a list of several.
+    pub fn all(tensors: Vec<T>) -> Self {
+        let mut tensors: Vec<Argument<T>> = tensors.into_iter().map(Argument::Tensor).collect();
+        let argument = match tensors.len() {
+            1 => tensors.remove(0),
+            _ => Argument::List(tensors),
+        };
+        Arguments { positional: vec![argument], keyword: Vec::new() }
     }
 
     /// Adds a keyword argument.

@@ -26,6 +26,8 @@ const MAX_ROW_ELEMENTS: usize = 1 << 32;
 
 /// What a trial found.
 struct Trial {
+    /// The calls: those of a chain show only as its results do.
+    calls: Vec<LayerCall>,
     /// For each layer what it asks for.
     weights: Vec<Vec<Weight>>,
     /// For each call the shapes of its results, batch axis included.
@@ -49,9 +51,6 @@ impl Network {
     /// depend on an axis that is not known.
     pub fn build(&mut self) -> Result<()> {
         self.check()?;
-        if !self.is_functional {
-            self.chain();
-        }
         let is_known = self.inputs.iter().all(|input| input.shape.known().is_some());
         let (first, second) = match is_known {
             true => (self.trial(0)?, None),
@@ -60,6 +59,7 @@ impl Network {
                 (first, Some(second))
             }
         };
+        self.calls = first.calls;
         for (at, call) in self.calls.iter_mut().enumerate() {
             let row = |shape: &Shape| Shape::from(shape.get(1..).unwrap_or_default());
             let shapes = first.shapes[at].iter().enumerate().map(|(output, shape)| match &second {
@@ -71,27 +71,15 @@ impl Network {
             });
             call.shapes = shapes.collect();
         }
+        if !self.is_functional {
+            self.outputs = chain_end(&first.shapes);
+        }
         self.weights.clear();
         for (at, wanted) in first.weights.into_iter().enumerate() {
             self.place_weights(at, wanted);
         }
         self.is_built = true;
         Ok(())
-    }
-
-    /// The calls of a chain: each layer takes what the one before gives.
-    fn chain(&mut self) {
-        let source = |layer: usize| match layer.checked_sub(1) {
-            None => Source::Input(0),
-            Some(call) => Source::Call { call, output: 0 },
-        };
-        let call = |layer| LayerCall {
-            layer,
-            arguments: Arguments::one(source(layer)),
-            shapes: Vec::new(),
-        };
-        self.calls = (0..self.layers.len()).map(call).collect();
-        self.outputs = vec![source(self.layers.len())];
     }
 
     /// Two trials of different lengths for the axes that are not known.
@@ -148,12 +136,22 @@ impl Network {
         let run = Run { training: false, trainable: true, key: None };
         // A copy in which updates of weights have somewhere to go.
         let mut network = Network { layers: self.layers.clone(), ..Network::default() };
-        for call in &self.calls {
+        let num_calls = if self.is_functional { self.calls.len() } else { self.layers.len() };
+        let mut calls: Vec<LayerCall> = Vec::with_capacity(num_calls);
+        for place in 0..num_calls {
+            let call = match self.is_functional {
+                true => self.calls[place].clone(),
+                false => LayerCall {
+                    layer: place,
+                    arguments: Arguments::all(chain_end(&shapes)),
+                    shapes: Vec::new(),
+                },
+            };
             let at = call.layer;
             let origin = self.layers[at].origin();
             if weights[at].is_none() {
-                self.check_call(call, &values)?;
-                let inputs = self.building_inputs(call, &values)?;
+                self.check_call(&call, &values)?;
+                let inputs = self.building_inputs(&call, &values)?;
                 let given: Vec<Shape> = inputs.iter().map(|input| input.node.shape()).collect();
                 let wanted =
                     self.layers[at].layer.weights(&given).map_err(|error| error.at(&origin))?;
@@ -165,7 +163,7 @@ impl Network {
                 network.layers[at].weights = (0..wanted.len()).collect();
                 weights[at] = Some(wanted);
             }
-            let results = network.apply(call, &values, &nodes[at], run, &mut forward)?;
+            let results = network.apply(&call, &values, &nodes[at], run, &mut forward)?;
             graph.check().map_err(|error| error.at(&origin))?;
             for result in &results {
                 check_size(&result.node.shape()).map_err(|error| error.at(&origin))?;
@@ -183,10 +181,13 @@ impl Network {
             }
             shapes.push(results.iter().map(|result| result.node.shape()).collect());
             values.push(results);
+            calls.push(call);
         }
-        self.finish(&values, &mut forward)?;
+        if self.is_functional {
+            self.finish(&values, &mut forward)?;
+        }
         let weights = weights.into_iter().map(Option::unwrap_or_default).collect();
-        Ok(Trial { weights, shapes })
+        Ok(Trial { calls, weights, shapes })
     }
 
     /// Gives a layer's weights their places: part by part, the trained ones of each first, as
@@ -224,6 +225,14 @@ impl Network {
         };
         Ok(self.outputs.iter().map(shape).collect())
     }
+}
+
+/// What comes out of a chain whose calls give results of these shapes: all results of the last.
+fn chain_end(shapes: &[Vec<Shape>]) -> Vec<Source> {
+    let Some((call, last)) = shapes.iter().enumerate().next_back() else {
+        return vec![Source::Input(0)];
+    };
+    (0..last.len()).map(|output| Source::Call { call, output }).collect()
 }
 
 /// Refuses rows of absurd sizes.

@@ -175,6 +175,33 @@ impl Model {
         Ok(model)
     }
 
+    /// Makes the outputs a dictionary, as `keras.Model(inputs, {"age": .., "sex": ..})` does: one
+    /// key for each output, by which losses, metrics and targets are given. As in Keras, the
+    /// outputs are then in the order of the keys.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Argument`] for another number of keys than outputs, or a key given twice.
+    pub fn output_keys<K: Into<String>>(
+        mut self,
+        keys: impl IntoIterator<Item = K>,
+    ) -> Result<Model> {
+        let keys: Vec<String> = keys.into_iter().map(Into::into).collect();
+        let outputs = &self.network.outputs;
+        if keys.len() != outputs.len() {
+            let what = format!("{} keys for {} outputs", keys.len(), outputs.len());
+            return Err(Error::new(ErrorKind::Argument, what).expected("a key for each output"));
+        }
+        let mut entries: Vec<(String, Source)> = keys.into_iter().zip(outputs.clone()).collect();
+        entries.sort_by(|(key, _), (other, _)| key.cmp(other));
+        if let Some(pair) = entries.windows(2).find(|pair| pair[0].0 == pair[1].0) {
+            let what = format!("the key `{}` is given twice", pair[0].0);
+            return Err(Error::new(ErrorKind::Argument, what).expected("a key for each output"));
+        }
+        (self.network.output_keys, self.network.outputs) = entries.into_iter().unzip();
+        self.runs.clear();
+        Ok(self)
+    }
+
     /// Sets the model's name, the first part of its weights' paths.
     pub fn name_model(mut self, name: impl Into<String>) -> Self {
         self.network.rename(name.into());

@@ -24,10 +24,14 @@ pub struct Network {
     pub layers: Vec<LayerEntry>,
     /// What goes in.
     pub inputs: Vec<InputSpec>,
+    /// The keys of the inputs, where they are a dictionary; else empty.
+    pub input_keys: Vec<String>,
     /// The calls, each after those whose results it takes.
     pub calls: Vec<LayerCall>,
     /// What comes out.
     pub outputs: Vec<Source>,
+    /// The keys of the outputs, where they are a dictionary; else empty.
+    pub output_keys: Vec<String>,
     /// All weights, in the order of Keras's `model.weights`.
     pub weights: Vec<WeightEntry>,
     pub(super) is_built: bool,
@@ -253,8 +257,12 @@ impl Network {
         }
     }
 
-    /// The names of the outputs: of the layers that make them.
+    /// The names of the outputs: their keys in a dictionary, or those of the layers that make
+    /// them.
     pub fn output_names(&self) -> Vec<String> {
+        if !self.output_keys.is_empty() {
+            return self.output_keys.clone();
+        }
         let name = |output: &Source| match *output {
             Source::Input(input) => self.inputs[input].name.clone(),
             Source::Call { call, .. } => self.layers[self.calls[call].layer].name.to_string(),

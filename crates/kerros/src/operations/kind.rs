@@ -94,7 +94,7 @@ impl<'g> Operands<'_, 'g> {
         match argument {
             Argument::Tensor(node) => Ok(*node),
             Argument::Value(value) => Ok(graph.literal(constants::tensor(value)?)),
-            Argument::List(_) => {
+            Argument::List(_) | Argument::Dictionary(_) => {
                 Err(Error::new(ErrorKind::Unsupported, "a list of tensors").expected("one tensor"))
             }
         }

@@ -98,9 +98,15 @@ pub(super) fn config(network: &Network, trainable: bool, warnings: &mut Vec<Stri
     if network.is_functional {
         config.insert("layers".into(), Value::Array(layers));
         let inputs = (0..network.inputs.len()).map(Source::Input);
-        config.insert("input_layers".into(), functional::write_ends(network, inputs));
+        config.insert(
+            "input_layers".into(),
+            functional::write_ends(network, inputs, &network.input_keys),
+        );
         let outputs = network.outputs.iter().copied();
-        config.insert("output_layers".into(), functional::write_ends(network, outputs));
+        config.insert(
+            "output_layers".into(),
+            functional::write_ends(network, outputs, &network.output_keys),
+        );
         return config;
     }
     config.insert("dtype".into(), network.dtype.serialize());

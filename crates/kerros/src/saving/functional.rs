@@ -105,7 +105,22 @@ pub(super) fn network(
     };
     let inputs = ends("input_layers", problems)?;
     let outputs = ends("output_layers", problems)?;
-    problems.keep("functional model", Network::functional("functional", &inputs, &outputs))
+    let network = Network::functional("functional", &inputs, &outputs);
+    let mut network = problems.keep("functional model", network)?;
+    network.input_keys = keys(config.get("input_layers"));
+    network.output_keys = keys(config.get("output_layers"));
+    Some(network)
+}
+
+/// The keys of inputs or outputs that are a dictionary of single tensors, in Keras's order.
+fn keys(ends: Option<&Value>) -> Vec<String> {
+    let Some(entries) = ends.and_then(Value::as_object) else { return Vec::new() };
+    if !entries.values().all(|end| history(end).is_some()) {
+        return Vec::new();
+    }
+    let mut keys: Vec<String> = entries.keys().cloned().collect();
+    keys.sort();
+    keys
 }
 
 /// The `[layer, call, output]` triples of a single one, a list, or a dictionary: Keras takes the
@@ -205,6 +220,16 @@ fn argument(
     }
     let items = match value {
         Value::Array(items) => items,
+        Value::Object(entries) if class.is_none() && holds_tensor(value) => {
+            let mut entries: Vec<(&String, &Value)> = entries.iter().collect();
+            entries.sort_by_key(|(key, _)| *key);
+            let mut dictionary = Vec::new();
+            for (key, item) in entries {
+                let item = argument(item, tensor)?;
+                dictionary.extend(item.map(|item| (key.clone(), item)));
+            }
+            return Ok(Some(Argument::Dictionary(dictionary)));
+        }
         value if class == Some("__tuple__") => {
             match value.get("items").or_else(|| value.get("config")?.get("items")) {
                 Some(Value::Array(items)) => items,
@@ -213,7 +238,7 @@ fn argument(
         }
         value => return Ok(Some(Argument::Value(value.clone()))),
     };
-    if !holds_tensor(value) {
+    if !items.iter().any(holds_tensor) {
         return Ok(Some(Argument::Value(Value::Array(items.clone()))));
     }
     let mut list = Vec::new();
@@ -253,6 +278,12 @@ fn write_argument(network: &Network, argument: &Argument<Source>) -> Value {
     match argument {
         Argument::Value(value) => value.clone(),
         Argument::List(items) => items.iter().map(|item| write_argument(network, item)).collect(),
+        Argument::Dictionary(entries) => {
+            let entry = |(key, item): &(String, Argument<Source>)| {
+                (key.clone(), write_argument(network, item))
+            };
+            Value::Object(entries.iter().map(entry).collect())
+        }
         &Argument::Tensor(source) => {
             let dtype = match source {
                 Source::Input(input) => network.inputs[input].dtype.to_string(),
@@ -283,8 +314,12 @@ fn write_history(network: &Network, source: Source) -> (&str, usize, usize) {
     }
 }
 
-/// The inputs or outputs: one triple, or a list of them.
-pub(super) fn write_ends(network: &Network, sources: impl Iterator<Item = Source>) -> Value {
+/// The inputs or outputs: one triple, a list of them, or a dictionary where there are keys.
+pub(super) fn write_ends(
+    network: &Network,
+    sources: impl Iterator<Item = Source>,
+    keys: &[String],
+) -> Value {
     let end = |source: Source| {
         let (name, call, output) = write_history(network, source);
         let first = match source {
@@ -296,6 +331,9 @@ pub(super) fn write_ends(network: &Network, sources: impl Iterator<Item = Source
         json!([name, first + call, output])
     };
     let mut ends: Vec<Value> = sources.map(end).collect();
+    if !keys.is_empty() {
+        return Value::Object(keys.iter().cloned().zip(ends).collect());
+    }
     match ends.len() {
         1 => ends.remove(0),
         _ => Value::Array(ends),

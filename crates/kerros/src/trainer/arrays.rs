@@ -132,7 +132,10 @@ fn in_order<'a>(
 /// # Errors
 /// A name that no input has; an input without an array.
 pub(crate) fn ordered_inputs(network: &Network, samples: &Samples) -> Result<Vec<Tensor>> {
-    let names: Vec<String> = network.inputs.iter().map(|input| input.name.clone()).collect();
+    let mut names: Vec<String> = network.inputs.iter().map(|input| input.name.clone()).collect();
+    if samples.names.inputs.iter().any(|name| network.input_keys.contains(name)) {
+        names.clone_from(&network.input_keys);
+    }
     let found = in_order(&samples.inputs, &samples.names.inputs, &names, "input")?;
     let missing = |name: &String| {
         Error::new(ErrorKind::Data, format!("the input `{name}` has no array"))

@@ -78,13 +78,14 @@ impl Model {
         let mut outputs = self.predict_all(x)?;
         match outputs.len() {
             1 => Ok(outputs.remove(0)),
-            count => Err(Error::new(
-                ErrorKind::State,
-                format!("the model `{}` has {count} outputs", self.name()),
-            )
-            .expected("one output")
-            .hint("use `predict_all`, which gives all of them")),
+            count => Err(self.several_outputs(count)),
         }
+    }
+
+    fn several_outputs(&self, count: usize) -> Error {
+        Error::new(ErrorKind::State, format!("the model `{}` has {count} outputs", self.name()))
+            .expected("one output")
+            .hint("use `predict_all`, which gives all of them")
     }
 
     /// All outputs for each row of the inputs, in the model's order.
@@ -217,6 +218,9 @@ impl Model {
     pub fn predict_on_batch(&mut self, x: &Tensor) -> Result<Tensor> {
         if !self.is_built() {
             self.build_with(&[data_row_shape(x)])?;
+        }
+        if self.network.outputs.len() != 1 {
+            return Err(self.several_outputs(self.network.outputs.len()));
         }
         let rows = x.shape().first().copied().unwrap_or(0);
         let is_ready = match self.network.inputs.as_slice() {

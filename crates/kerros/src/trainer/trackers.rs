@@ -13,6 +13,7 @@ use super::objectives::distinct_names;
 use crate::losses::{self, Loss, Targets};
 use crate::metrics::{self, Metric, MetricVariable};
 use crate::model::{Model, not_built};
+use crate::object::Choice;
 
 /// Loss and metrics for targets of some shapes.
 #[derive(Debug)]
@@ -32,6 +33,9 @@ pub(crate) struct Trackers {
 pub(crate) struct OutputTrackers {
     /// The output's name.
     pub(crate) name: String,
+    /// What stands before `_loss` where this loss is reported alone: the output's name, or the
+    /// loss's, where outputs have none.
+    loss_name: String,
     pub(crate) loss: Option<Arc<dyn Loss>>,
     pub(crate) loss_weight: Option<f32>,
     /// The running mean of this loss alone, where there are several.
@@ -113,7 +117,7 @@ impl Trackers {
         metrics.set("loss", self.loss.read(store)?);
         for output in &self.outputs {
             if let Some(own) = output.own_loss {
-                metrics.set(format!("{}_loss", output.name), own.read(store)?);
+                metrics.set(format!("{}_loss", output.loss_name), own.read(store)?);
             }
         }
         for tracked in self.metrics() {
@@ -183,7 +187,9 @@ impl Model {
             }
             outputs.push((loss, resolved));
         }
-        let prefix = names.len() > 1;
+        // The outputs of a chain have no names in Keras: what is reported goes by its own.
+        let is_named = self.network.is_functional;
+        let prefix = names.len() > 1 && is_named;
         let mut distinct = report_names(&names, &reported, prefix);
         let mut resets = Vec::new();
         let mut declare = |shape: &Shape, dtype| {
@@ -213,7 +219,20 @@ impl Model {
                 metrics.push(Tracked { name, metric, declared, variables, is_weighted });
             }
             let name = names[at].clone();
-            made.push(OutputTrackers { name, loss, loss_weight: weights[at], own_loss, metrics });
+            let loss_name = match (&losses[at], &loss) {
+                _ if is_named => name.clone(),
+                (Some(Choice::Name(word)), _) => word.clone(),
+                (_, Some(loss)) => loss.name().to_string(),
+                _ => name.clone(),
+            };
+            made.push(OutputTrackers {
+                name,
+                loss_name,
+                loss,
+                loss_weight: weights[at],
+                own_loss,
+                metrics,
+            });
         }
         compiled.trackers = Some(Trackers {
             targets: targets.to_vec(),
