@@ -12,7 +12,9 @@ use super::archive::{Archive, WeightTree, read_json, read_safetensors};
 use super::metadata::{self, Resume};
 use super::rebuild::{self, Plan};
 use super::weights::{self, OptimizerState};
-use super::{FileKind, describe, legacy_config, legacy_h5, legacy_tree, named_weights, regroup};
+use super::{
+    FileKind, describe, legacy_config, legacy_h5, legacy_tree, named_weights, regroup, thaw,
+};
 use crate::model::{Model, Network, WeightEntry};
 use crate::trainer::Compile;
 
@@ -94,7 +96,24 @@ impl Load {
         let version = archive.metadata.get("keras_version").and_then(Value::as_str);
         let Some(modern) = legacy_config::modern(&archive.config, version) else {
             let age = if archive.metadata.is_null() { Age::Past } else { Age::Present };
-            return self.of_keras_3(archive, age);
+            let mut config = archive.config.clone();
+            // What Kerros wrote was frozen in Kerros, and stays so.
+            let thawed = match archive.metadata.get("kerros") {
+                Some(_) => Vec::new(),
+                None => thaw::thaw(&mut config),
+            };
+            if thawed.is_empty() {
+                return self.of_keras_3(archive, age);
+            }
+            let (metadata, weights) = (archive.metadata.clone(), archive.weights.clone());
+            let mut model = self.of_keras_3(&Archive { config, metadata, weights }, age)?;
+            for name in thawed {
+                model.warnings.warn(&format!(
+                    "the layer `{name}` is frozen in the file; Keras trains it nevertheless once \
+                     it is loaded, and so does Kerros, until it is frozen again"
+                ));
+            }
+            return Ok(model);
         };
         let weights = legacy_tree::modern(&archive.weights, &modern.config);
         let metadata = archive.metadata.clone();

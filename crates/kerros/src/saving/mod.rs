@@ -44,6 +44,7 @@ mod rebuild;
 mod refusals;
 mod regroup;
 mod save;
+mod thaw;
 mod weights;
 
 pub use load::Load;
