@@ -15,15 +15,15 @@ use std::path::{Path, PathBuf};
 use keras::{fixture, numbers, tensor};
 use kerros::data::Samples;
 use kerros::layers::{
-    Activation, Conv2D, ConvLSTM1D, Dense, Dropout, Flatten, GRU, InputLayer, LSTM, LeakyReLU,
-    Normalization, PReLU, Resizing, SpectralNormalization,
+    Activation, Conv2D, Dense, Dropout, Flatten, GRU, InputLayer, LSTM, LeakyReLU, Normalization,
+    PReLU, Resizing, SpectralNormalization,
 };
 use kerros::losses::CustomLoss;
 use kerros::model::{Input, IntoLayer};
 use kerros::optimizers::{Adam, SGD};
 use kerros::saving::archive::{Archive, Group, WeightTree};
 use kerros::schedules::ExponentialDecay;
-use kerros::trainer::{Evaluate, Losses, MetricLists};
+use kerros::trainer::Evaluate;
 use kerros::{ErrorKind, Fit, Load, Model, Result, Sequential, Tensor, Verbose, load_model};
 use serde_json::{Value, json};
 
@@ -661,65 +661,6 @@ fn operations_go_through_every_format() -> Result<()> {
     for (name, mut again) in through_every_format(&mut model)? {
         assert_eq!(again.predict(&rows)?, y, "{name}");
     }
-    Ok(())
-}
-
-/// All that the last layer of a chain gives is an output, also of the chain as a layer.
-#[test]
-fn a_chain_gives_all_results_of_its_last_layer() -> Result<()> {
-    let lstm = LSTM::new(3).return_sequences(true).return_state(true);
-    let inner = Sequential::new().input([4, 2]).add(lstm);
-    let mut model = Sequential::new().input([4, 2]).add(inner);
-    let x = Tensor::full([5, 4, 2], 0.25f32);
-    let y = model.predict_all(&x)?;
-    let shapes: Vec<&[usize]> = y.iter().map(|y| y.shape().dims()).collect();
-    assert_eq!(shapes, [&[5, 4, 3][..], &[5, 3], &[5, 3]]);
-    assert!(model.predict(&x).unwrap_err().to_string().contains("3 outputs"));
-    assert!(model.predict_on_batch(&x).unwrap_err().to_string().contains("3 outputs"));
-    for (name, mut again) in through_every_format(&mut model)? {
-        assert_eq!(again.predict_all(&x)?, y, "{name}");
-    }
-    Ok(())
-}
-
-/// Losses and targets go by the keys, which files keep.
-#[test]
-fn outputs_are_a_dictionary() -> Result<()> {
-    let x = Input::new([3]).tensor();
-    let (p, q) = (Dense::new(2).name("p").on(&x), Dense::new(1).name("q").on(&x));
-    let mut model = Model::functional([&x], [&p, &q])?.output_keys(["width", "age"])?;
-    assert_eq!(model.network().output_names(), ["age", "width"]);
-    let losses = Losses::named([("width", "mse"), ("age", "mae")]);
-    model.compile("sgd", losses, MetricLists::named([("age", kerros::metrics!["mse"])]))?;
-    let data = Samples::new(vec![rows(5, 3)], vec![rows(5, 1), rows(5, 2)]);
-    let found = model.evaluate(&data)?;
-    let names: Vec<&str> = found.names().collect();
-    assert_eq!(names, ["age_loss", "age_mse", "loss", "width_loss"]);
-    let config = &model.to_archive()?.config["config"];
-    assert_eq!(config["output_layers"], json!({"age": ["q", 0, 0], "width": ["p", 0, 0]}));
-    let mut again = Load::new().archive(&model.to_archive()?)?;
-    assert_eq!(again.evaluate(&data)?, found);
-    let wrong = Model::functional([&x], [&p, &q])?.output_keys(["age"]).unwrap_err();
-    assert!(wrong.to_string().contains("1 keys for 2 outputs"), "{wrong}");
-    let wrong = Model::functional([&x], [&p, &q])?.output_keys(["a", "a"]).unwrap_err();
-    assert!(wrong.to_string().contains("the key `a` is given twice"), "{wrong}");
-    Ok(())
-}
-
-/// Keras forgets that such layers are frozen when it loads them; Kerros does not forget its own.
-#[test]
-fn layers_that_keras_thaws_learn() -> Result<()> {
-    let layer = ConvLSTM1D::new(2, 2).trainable(false);
-    let mut model = Sequential::new().input([3, 4, 2]).add(layer);
-    let mut archive = model.to_archive()?;
-    let trained = |archive: &Archive| -> Result<usize> {
-        let model = Load::new().archive(archive)?;
-        let network = model.network();
-        Ok((0..network.weights.len()).filter(|&place| network.is_trained(place)).count())
-    };
-    assert_eq!(trained(&archive)?, 0);
-    archive.metadata.as_object_mut().unwrap().shift_remove("kerros");
-    assert_eq!(trained(&archive)?, 3);
     Ok(())
 }
 
