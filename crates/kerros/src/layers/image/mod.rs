@@ -130,3 +130,48 @@ macro_rules! random_layer {
     };
 }
 use random_layer;
+
+/// What layers share whose settings are one factor, from `LEAST` on, and the range of values:
+/// constructor, builder method, config. `sorted` where Keras keeps the lesser value of the range
+/// first.
+macro_rules! factor_layer {
+    ($Layer:ident, $new:literal $(, $sorted:ident)?) => {
+        impl $Layer {
+            #[doc = $new]
+            #[track_caller]
+            pub fn new(factor: impl Into<super::Factor>) -> Self {
+                $Layer {
+                    options: $crate::layers::Options::here(),
+                    factor: factor.into(),
+                    value_range: super::ValueRange::default(),
+                    seed: None,
+                    data_format: $crate::layers::DataFormat::default(),
+                }
+            }
+
+            super::value_range_method!($($sorted)?);
+
+            fn read(reader: &mut $crate::object::ConfigReader<'_>) -> Self {
+                let factor = super::required_factor(reader, "factor");
+                let value_range = super::ValueRange::read(reader)$(.$sorted())?;
+                $Layer { value_range, ..$Layer::new(factor) }
+            }
+        }
+
+        impl $crate::object::Described for $Layer {
+            fn class_name(&self) -> &'static str {
+                stringify!($Layer)
+            }
+
+            fn config(&self) -> $crate::object::Config {
+                let mut config = self.options.config();
+                config.insert("data_format".into(), self.data_format.name().into());
+                config.insert("factor".into(), self.factor.bounds_value(LEAST));
+                config.insert("value_range".into(), self.value_range.value());
+                config.insert("seed".into(), serde_json::json!(self.seed));
+                config
+            }
+        }
+    };
+}
+use factor_layer;

@@ -1,10 +1,8 @@
 use kerros_core::Result;
 use kerros_graph::Node;
-use serde_json::json;
 
-use super::{Factor, ValueRange, for_pixels, random_layer};
+use super::{Factor, ValueRange, factor_layer, for_pixels, random_layer};
 use crate::layers::{DataFormat, Options};
-use crate::object::{Config, ConfigReader, Described};
 
 /// While training, `y = x + f · (greatest - least)` with an `f` drawn for each image anew each
 /// time, clipped to `value_range`; else the identity.
@@ -39,27 +37,11 @@ pub struct RandomBrightness {
 
 random_layer!(RandomBrightness, "makes images darker or lighter at random while training");
 
+factor_layer!(RandomBrightness, "Adds up to this share of the range of values.");
+
 const LEAST: f64 = -1.0;
 
 impl RandomBrightness {
-    /// Adds up to this share of the range of values.
-    #[track_caller]
-    pub fn new(factor: impl Into<Factor>) -> Self {
-        RandomBrightness {
-            options: Options::here(),
-            factor: factor.into(),
-            value_range: ValueRange::default(),
-            seed: None,
-            data_format: DataFormat::default(),
-        }
-    }
-
-    /// Sets the least and the greatest value of a pixel.
-    pub fn value_range(mut self, least: f64, greatest: f64) -> Self {
-        self.value_range = ValueRange(least, greatest);
-        self
-    }
-
     pub(super) fn check_settings(&self) -> Result<()> {
         self.factor.check("factor", LEAST)
     }
@@ -68,25 +50,5 @@ impl RandomBrightness {
         let range = (self.value_range.1 - self.value_range.0).abs() as f32;
         let added = for_pixels(self.factor.draw(LEAST, images, key) * range);
         self.value_range.clip(images + added)
-    }
-
-    fn read(reader: &mut ConfigReader<'_>) -> Self {
-        let factor = super::required_factor(reader, "factor");
-        RandomBrightness { value_range: ValueRange::read(reader), ..RandomBrightness::new(factor) }
-    }
-}
-
-impl Described for RandomBrightness {
-    fn class_name(&self) -> &'static str {
-        "RandomBrightness"
-    }
-
-    fn config(&self) -> Config {
-        let mut config = self.options.config();
-        config.insert("data_format".into(), self.data_format.name().into());
-        config.insert("factor".into(), self.factor.bounds_value(LEAST));
-        config.insert("value_range".into(), self.value_range.value());
-        config.insert("seed".into(), json!(self.seed));
-        config
     }
 }

@@ -1,11 +1,9 @@
 use kerros_core::Result;
 use kerros_graph::Node;
-use serde_json::json;
 
 use super::color::{expect_rgb_or_grey, grey};
-use super::{Factor, ValueRange, for_pixels, random_layer, value_range_method};
+use super::{Factor, ValueRange, factor_layer, for_pixels, random_layer};
 use crate::layers::{DataFormat, Options};
-use crate::object::{Config, ConfigReader, Described};
 
 /// While training, `y = x + f · (grey - x)` with an `f` drawn for each image anew each time,
 /// clipped to `value_range`; else the identity.
@@ -45,23 +43,11 @@ random_layer!(
     expect_rgb_or_grey
 );
 
+factor_layer!(RandomColorDegeneration, "Brings images nearer to grey by up to this share.", sorted);
+
 const LEAST: f64 = -1.0;
 
 impl RandomColorDegeneration {
-    /// Brings images nearer to grey by up to this share.
-    #[track_caller]
-    pub fn new(factor: impl Into<Factor>) -> Self {
-        RandomColorDegeneration {
-            options: Options::here(),
-            factor: factor.into(),
-            value_range: ValueRange::default(),
-            seed: None,
-            data_format: DataFormat::default(),
-        }
-    }
-
-    value_range_method!(sorted);
-
     fn check_settings(&self) -> Result<()> {
         self.factor.check("factor", LEAST)
     }
@@ -70,26 +56,5 @@ impl RandomColorDegeneration {
         let factor = for_pixels(self.factor.draw(LEAST, images, key));
         let towards_grey = grey(images, &self.data_format) - images;
         self.value_range.clip(images + factor * towards_grey)
-    }
-
-    fn read(reader: &mut ConfigReader<'_>) -> Self {
-        let factor = super::required_factor(reader, "factor");
-        let value_range = ValueRange::read(reader).sorted();
-        RandomColorDegeneration { value_range, ..RandomColorDegeneration::new(factor) }
-    }
-}
-
-impl Described for RandomColorDegeneration {
-    fn class_name(&self) -> &'static str {
-        "RandomColorDegeneration"
-    }
-
-    fn config(&self) -> Config {
-        let mut config = self.options.config();
-        config.insert("data_format".into(), self.data_format.name().into());
-        config.insert("factor".into(), self.factor.bounds_value(LEAST));
-        config.insert("value_range".into(), self.value_range.value());
-        config.insert("seed".into(), json!(self.seed));
-        config
     }
 }

@@ -1,10 +1,8 @@
 use kerros_core::Result;
 use kerros_graph::Node;
-use serde_json::json;
 
-use super::{Factor, ValueRange, axes, for_pixels, random_layer};
+use super::{Factor, ValueRange, axes, factor_layer, for_pixels, random_layer};
 use crate::layers::{DataFormat, Options};
-use crate::object::{Config, ConfigReader, Described};
 
 /// While training, `y = (x - mean) · f + mean` with the mean of each channel of each image and a
 /// factor `f` drawn for each image anew each time, clipped to `value_range`; else the identity.
@@ -40,27 +38,11 @@ pub struct RandomContrast {
 
 random_layer!(RandomContrast, "changes the contrast of images at random while training");
 
+factor_layer!(RandomContrast, "Changes the contrast by up to this factor.");
+
 const LEAST: f64 = 0.0;
 
 impl RandomContrast {
-    /// Changes the contrast by up to this factor.
-    #[track_caller]
-    pub fn new(factor: impl Into<Factor>) -> Self {
-        RandomContrast {
-            options: Options::here(),
-            factor: factor.into(),
-            value_range: ValueRange::default(),
-            seed: None,
-            data_format: DataFormat::default(),
-        }
-    }
-
-    /// Sets the least and the greatest value of a pixel.
-    pub fn value_range(mut self, least: f64, greatest: f64) -> Self {
-        self.value_range = ValueRange(least, greatest);
-        self
-    }
-
     pub(super) fn check_settings(&self) -> Result<()> {
         self.factor.check("factor", LEAST)
     }
@@ -73,25 +55,5 @@ impl RandomContrast {
         let mean = images.mean(&axes.map(|axis| axis as isize));
         let mean = mean.expand_dims(axes[0]).expand_dims(axes[1]);
         self.value_range.clip((images - mean) * factor + mean)
-    }
-
-    fn read(reader: &mut ConfigReader<'_>) -> Self {
-        let factor = super::required_factor(reader, "factor");
-        RandomContrast { value_range: ValueRange::read(reader), ..RandomContrast::new(factor) }
-    }
-}
-
-impl Described for RandomContrast {
-    fn class_name(&self) -> &'static str {
-        "RandomContrast"
-    }
-
-    fn config(&self) -> Config {
-        let mut config = self.options.config();
-        config.insert("data_format".into(), self.data_format.name().into());
-        config.insert("factor".into(), self.factor.bounds_value(LEAST));
-        config.insert("value_range".into(), self.value_range.value());
-        config.insert("seed".into(), json!(self.seed));
-        config
     }
 }

@@ -1,12 +1,10 @@
 use kerros_core::Result;
 use kerros_graph::Node;
-use serde_json::json;
 
 use super::color::{expect_rgb, from_hue_saturation_value, hue_saturation_value};
-use super::{Factor, ValueRange, for_pixels, random_layer, value_range_method};
+use super::{Factor, ValueRange, factor_layer, for_pixels, random_layer};
 use crate::layers::noise::uniform;
 use crate::layers::{DataFormat, Options};
-use crate::object::{Config, ConfigReader, Described};
 
 /// While training, turns the circle of colours: `hue(y) = hue(x) ± f / 2` with an `f` and a sign
 /// drawn for each image anew each time; else the identity.
@@ -44,23 +42,11 @@ pub struct RandomHue {
 
 random_layer!(RandomHue, "changes the hue of images at random while training", expect_rgb);
 
+factor_layer!(RandomHue, "Turns the circle of colours by up to this share of half a turn.");
+
 const LEAST: f64 = 0.0;
 
 impl RandomHue {
-    /// Turns the circle of colours by up to this share of half a turn.
-    #[track_caller]
-    pub fn new(factor: impl Into<Factor>) -> Self {
-        RandomHue {
-            options: Options::here(),
-            factor: factor.into(),
-            value_range: ValueRange::default(),
-            seed: None,
-            data_format: DataFormat::default(),
-        }
-    }
-
-    value_range_method!();
-
     pub(super) fn check_settings(&self) -> Result<()> {
         self.factor.check("factor", LEAST)
     }
@@ -77,25 +63,5 @@ impl RandomHue {
         let hue = hue.less(0.0).select(hue + 1.0, hue);
         let images = from_hue_saturation_value([hue, saturation, value], &self.data_format);
         whole.rescale(images.clip(0.0, 1.0), self.value_range)
-    }
-
-    fn read(reader: &mut ConfigReader<'_>) -> Self {
-        let factor = super::required_factor(reader, "factor");
-        RandomHue { value_range: ValueRange::read(reader), ..RandomHue::new(factor) }
-    }
-}
-
-impl Described for RandomHue {
-    fn class_name(&self) -> &'static str {
-        "RandomHue"
-    }
-
-    fn config(&self) -> Config {
-        let mut config = self.options.config();
-        config.insert("data_format".into(), self.data_format.name().into());
-        config.insert("factor".into(), self.factor.bounds_value(LEAST));
-        config.insert("value_range".into(), self.value_range.value());
-        config.insert("seed".into(), json!(self.seed));
-        config
     }
 }

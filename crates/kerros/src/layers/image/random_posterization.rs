@@ -1,11 +1,9 @@
 use kerros_core::{Error, ErrorKind, Result};
 use kerros_graph::Node;
-use serde_json::json;
 
-use super::{Factor, ValueRange, for_pixels, random_layer, value_range_method};
+use super::{Factor, ValueRange, factor_layer, for_pixels, random_layer};
 use crate::layers::noise::uniform;
 use crate::layers::{DataFormat, Options};
-use crate::object::{Config, ConfigReader, Described};
 
 /// While training, keeps the uppermost `bits` of the 8 bits of each value, drawn for each image
 /// anew each time: `y = floor(x / 2^(8 - bits)) · 2^(8 - bits)`; else the identity.
@@ -42,24 +40,12 @@ pub struct RandomPosterization {
 
 random_layer!(RandomPosterization, "reduces the number of shades at random while training");
 
+factor_layer!(RandomPosterization, "Keeps fewer bits of the values than this.", sorted);
+
 const LEAST: f64 = 1.0;
 const BITS: f64 = 8.0;
 
 impl RandomPosterization {
-    /// Keeps fewer bits of the values than this.
-    #[track_caller]
-    pub fn new(factor: impl Into<Factor>) -> Self {
-        RandomPosterization {
-            options: Options::here(),
-            factor: factor.into(),
-            value_range: ValueRange::default(),
-            seed: None,
-            data_format: DataFormat::default(),
-        }
-    }
-
-    value_range_method!(sorted);
-
     fn check_settings(&self) -> Result<()> {
         self.factor.check_within("factor", LEAST, BITS)?;
         let (lower, upper) = self.factor.bounds(LEAST);
@@ -86,26 +72,5 @@ impl RandomPosterization {
         let values = self.value_range.rescale(images, whole);
         let values = whole.clip(values).floor();
         whole.rescale((values / step).floor() * step, self.value_range)
-    }
-
-    fn read(reader: &mut ConfigReader<'_>) -> Self {
-        let factor = super::required_factor(reader, "factor");
-        let value_range = ValueRange::read(reader).sorted();
-        RandomPosterization { value_range, ..RandomPosterization::new(factor) }
-    }
-}
-
-impl Described for RandomPosterization {
-    fn class_name(&self) -> &'static str {
-        "RandomPosterization"
-    }
-
-    fn config(&self) -> Config {
-        let mut config = self.options.config();
-        config.insert("data_format".into(), self.data_format.name().into());
-        config.insert("factor".into(), self.factor.bounds_value(LEAST));
-        config.insert("value_range".into(), self.value_range.value());
-        config.insert("seed".into(), json!(self.seed));
-        config
     }
 }

@@ -1,11 +1,9 @@
 use kerros_core::Result;
 use kerros_graph::Node;
-use serde_json::json;
 
 use super::color::{expect_rgb, from_hue_saturation_value, hue_saturation_value};
-use super::{Factor, ValueRange, for_pixels, random_layer, value_range_method};
+use super::{Factor, ValueRange, factor_layer, for_pixels, random_layer};
 use crate::layers::{DataFormat, Options};
-use crate::object::{Config, ConfigReader, Described};
 
 /// While training, `saturation(y) = saturation(x) · f / (1 - f)` with an `f` drawn for each image
 /// anew each time; else the identity.
@@ -46,26 +44,14 @@ random_layer!(
     expect_rgb
 );
 
+factor_layer!(RandomSaturation, "Multiplies the saturation by `f / (1 - f)`.", sorted);
+
 const LEAST: f64 = -1.0;
 
 /// What keeps the divisor from 0 (Keras's `epsilon()`).
 const EPSILON: f32 = 1e-7;
 
 impl RandomSaturation {
-    /// Multiplies the saturation by `f / (1 - f)`.
-    #[track_caller]
-    pub fn new(factor: impl Into<Factor>) -> Self {
-        RandomSaturation {
-            options: Options::here(),
-            factor: factor.into(),
-            value_range: ValueRange::default(),
-            seed: None,
-            data_format: DataFormat::default(),
-        }
-    }
-
-    value_range_method!(sorted);
-
     pub(super) fn check_settings(&self) -> Result<()> {
         self.factor.check("factor", LEAST)
     }
@@ -76,26 +62,5 @@ impl RandomSaturation {
         let [hue, saturation, value] = hue_saturation_value(images, &self.data_format);
         let saturation = self.value_range.clip(saturation * factor);
         from_hue_saturation_value([hue, saturation, value], &self.data_format)
-    }
-
-    fn read(reader: &mut ConfigReader<'_>) -> Self {
-        let factor = super::required_factor(reader, "factor");
-        let value_range = ValueRange::read(reader).sorted();
-        RandomSaturation { value_range, ..RandomSaturation::new(factor) }
-    }
-}
-
-impl Described for RandomSaturation {
-    fn class_name(&self) -> &'static str {
-        "RandomSaturation"
-    }
-
-    fn config(&self) -> Config {
-        let mut config = self.options.config();
-        config.insert("data_format".into(), self.data_format.name().into());
-        config.insert("factor".into(), self.factor.bounds_value(LEAST));
-        config.insert("value_range".into(), self.value_range.value());
-        config.insert("seed".into(), json!(self.seed));
-        config
     }
 }

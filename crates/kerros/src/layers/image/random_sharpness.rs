@@ -1,11 +1,9 @@
 use kerros_core::Result;
 use kerros_graph::Node;
-use serde_json::json;
 
 use super::blur::{filter, smoothing};
-use super::{Factor, ValueRange, for_pixels, random_layer, value_range_method};
+use super::{Factor, ValueRange, factor_layer, for_pixels, random_layer};
 use crate::layers::{DataFormat, Options};
-use crate::object::{Config, ConfigReader, Described};
 
 /// While training, `y = x + (1 - 2 f) · (smooth - x)` with an `f` drawn for each image anew each
 /// time, clipped to `value_range`; else the identity.
@@ -43,23 +41,11 @@ pub struct RandomSharpness {
 
 random_layer!(RandomSharpness, "makes images sharper or smoother at random while training");
 
+factor_layer!(RandomSharpness, "Makes images smooth (0) to sharp (1).", sorted);
+
 const LEAST: f64 = 0.0;
 
 impl RandomSharpness {
-    /// Makes images smooth (0) to sharp (1).
-    #[track_caller]
-    pub fn new(factor: impl Into<Factor>) -> Self {
-        RandomSharpness {
-            options: Options::here(),
-            factor: factor.into(),
-            value_range: ValueRange::default(),
-            seed: None,
-            data_format: DataFormat::default(),
-        }
-    }
-
-    value_range_method!(sorted);
-
     fn check_settings(&self) -> Result<()> {
         self.factor.check("factor", LEAST)
     }
@@ -68,26 +54,5 @@ impl RandomSharpness {
         let factor = for_pixels(self.factor.draw(LEAST, images, key) * 2.0);
         let smooth = filter(images, smoothing(images), &self.data_format);
         self.value_range.clip(images + (1.0 - factor) * (smooth - images))
-    }
-
-    fn read(reader: &mut ConfigReader<'_>) -> Self {
-        let factor = super::required_factor(reader, "factor");
-        let value_range = ValueRange::read(reader).sorted();
-        RandomSharpness { value_range, ..RandomSharpness::new(factor) }
-    }
-}
-
-impl Described for RandomSharpness {
-    fn class_name(&self) -> &'static str {
-        "RandomSharpness"
-    }
-
-    fn config(&self) -> Config {
-        let mut config = self.options.config();
-        config.insert("data_format".into(), self.data_format.name().into());
-        config.insert("factor".into(), self.factor.bounds_value(LEAST));
-        config.insert("value_range".into(), self.value_range.value());
-        config.insert("seed".into(), json!(self.seed));
-        config
     }
 }
