@@ -36,9 +36,32 @@ pub struct CpuExecutable {
     /// The plan's cost, for deciding how many threads pay.
     cost: usize,
     scratch: Vec<Mutex<ThreadScratch>>,
-    /// Nanoseconds that the first thread spent in each step, when measured.
-    spent: Option<Vec<AtomicU64>>,
+    /// Nanoseconds that were spent, when measured.
+    spent: Option<Spent>,
     runs: u64,
+}
+
+/// Nanoseconds that were spent.
+struct Spent {
+    /// By the first thread in each step.
+    steps: Vec<AtomicU64>,
+    /// By each thread in each region, without waiting for the others.
+    regions: Vec<Vec<AtomicU64>>,
+}
+
+impl Spent {
+    fn new(plan: &Plan, threads: usize) -> Self {
+        let zeros = |count: usize| (0..count).map(|_| AtomicU64::new(0)).collect::<Vec<_>>();
+        Spent {
+            steps: zeros(plan.steps.len()),
+            regions: plan.regions.iter().map(|_| zeros(threads)).collect(),
+        }
+    }
+}
+
+/// Adds the time since then.
+fn add_since(total: &AtomicU64, begun: Instant) {
+    total.fetch_add(begun.elapsed().as_nanos() as u64, Ordering::Relaxed);
 }
 
 // SAFETY: the addresses in `bases` are those of blocks this executable owns, or are set anew
@@ -82,7 +105,7 @@ impl CpuExecutable {
             bound,
             cost: plan.cost(),
             scratch: (0..threads).map(|_| Mutex::default()).collect(),
-            spent: measure.then(|| plan.steps.iter().map(|_| AtomicU64::new(0)).collect()),
+            spent: measure.then(|| Spent::new(&plan, threads)),
             runs: 0,
             cpu,
             plan,
@@ -147,8 +170,12 @@ impl CpuExecutable {
             }
             // After a failure the thread only keeps the others company at the barriers.
             if outcome.is_ok() {
+                let begun = self.spent.as_ref().map(|_| Instant::now());
                 outcome =
                     region.iter().try_for_each(|group| self.group(group, member, &mut scratch));
+                if let (Some(spent), Some(begun)) = (&self.spent, begun) {
+                    add_since(&spent.regions[number][member.index], begun);
+                }
             }
         }
         outcome
@@ -194,8 +221,7 @@ impl CpuExecutable {
                     Some(spent) if member.index == 0 => {
                         let begun = Instant::now();
                         work.run(scratch)?;
-                        let nanos = begun.elapsed().as_nanos() as u64;
-                        spent[at].fetch_add(nanos, Ordering::Relaxed);
+                        add_since(&spent.steps[at], begun);
                     }
                     _ => work.run(scratch)?,
                 }
@@ -266,16 +292,24 @@ impl Executable for CpuExecutable {
             plan.arena_bytes,
             self.cpu.describe()
         );
+        let micros = |total: &AtomicU64| {
+            total.load(Ordering::Relaxed) as f64 / 1e3 / self.runs.max(1) as f64
+        };
         for (number, region) in plan.regions.iter().enumerate() {
-            let _ = writeln!(text, "region {number}");
+            let _ = write!(text, "region {number}");
+            for (thread, total) in
+                self.spent.iter().flat_map(|spent| spent.regions[number].iter().enumerate())
+            {
+                let word = if thread == 0 { ":" } else { "," };
+                let _ = write!(text, "{word} {:.2} us", micros(total));
+            }
+            let _ = writeln!(text);
             for at in region.steps.clone() {
                 let step = &plan.steps[at];
                 let operands = step.reads.iter().chain(&step.writes);
                 let bytes: usize = operands.map(|o| 4 * plan.buffers[o.buffer].len()).sum();
-                let micros = self.spent.as_ref().map(|spent| {
-                    spent[at].load(Ordering::Relaxed) as f64 / 1e3 / self.runs.max(1) as f64
-                });
-                let time = micros.map_or(String::new(), |micros| format!("{micros:9.2} us "));
+                let time = self.spent.as_ref().map(|spent| micros(&spent.steps[at]));
+                let time = time.map_or(String::new(), |micros| format!("{micros:9.2} us "));
                 let kernel = self.prepared[at].kernel_name();
                 let kernel = kernel.map_or(String::new(), |name| format!(" <{name}>"));
                 let line = explain::step_line(plan, at);
