@@ -172,6 +172,10 @@ const MAX_POINTERS: usize = 4;
 /// How many rows of B ahead to fetch into the L1 cache: a panel's rows are often too far apart
 /// for the processor to foresee.
 const PREFETCH_STEPS: usize = 8;
+/// Likewise for long panels: they often come from beyond the L2 cache.
+const PREFETCH_STEPS_LONG: usize = 16;
+/// Rows of a long panel.
+const LONG_PANEL: usize = 128;
 /// Tiles of fewer rows are bound by the load ports themselves, and so are those that mask.
 const PREFETCH_MIN_ROWS: usize = 5;
 
@@ -190,6 +194,9 @@ fn all<
     out: &mut [f32],
 ) {
     tile.check([ROWS, VECTORS, R::WIDTH], alike, out);
+    let positions: usize = tile.segments.iter().map(|segment| segment.len).sum();
+    let steps_ahead = if positions < LONG_PANEL { PREFETCH_STEPS } else { PREFETCH_STEPS_LONG };
+    let ahead = tile.b_row_stride.wrapping_mul(steps_ahead);
     for across in 0..alike.across {
         let column = across * tile.columns;
         let b = tile.b.as_ptr().wrapping_add(across * alike.b_step);
@@ -197,21 +204,23 @@ fn all<
         for down in 0..alike.down {
             let row = down * ROWS;
             let a = tile.a.as_ptr().wrapping_add(down * alike.a_step);
-            let place =
-                Place { row, column, a, b, out: out.wrapping_add(row * tile.out_row_stride) };
+            let out = out.wrapping_add(row * tile.out_row_stride);
+            let place = Place { row, column, a, b, ahead, out };
             // SAFETY: `Tile::check` proved the elements of each.
             unsafe { one::<R, ROWS, VECTORS, MASK_B, EXTRAS>(tile, place) };
         }
     }
 }
 
-/// Where one of several tiles is: its row and column counted from the first, and its elements.
+/// Where one of several tiles is: its row and column counted from the first, and its elements; and
+/// how many elements of B ahead to fetch.
 #[derive(Clone, Copy)]
 struct Place {
     row: usize,
     column: usize,
     a: *const f32,
     b: *const f32,
+    ahead: usize,
     out: *mut f32,
 }
 
@@ -230,7 +239,7 @@ unsafe fn one<
     tile: &Tile<'_>,
     place: Place,
 ) {
-    let Place { row: first_row, column: first_column, a: a_start, b: b_start, out } = place;
+    let Place { row: first_row, column: first_column, a: a_start, b: b_start, ahead, out } = place;
     let last_lanes = tile.columns - (VECTORS - 1) * R::WIDTH;
     let last_is_whole = tile.columns.is_multiple_of(R::WIDTH);
     let is_whole = |v: usize| v + 1 < VECTORS || last_is_whole;
@@ -276,7 +285,7 @@ unsafe fn one<
             unrolled!(VECTORS, |v| {
                 let from = b_row.wrapping_add(v * R::WIDTH);
                 if ROWS >= PREFETCH_MIN_ROWS && !MASK_B {
-                    fetch(from.wrapping_add(tile.b_row_stride.wrapping_mul(PREFETCH_STEPS)));
+                    fetch(from.wrapping_add(ahead));
                 }
                 b[v] = if MASK_B && v + 1 == VECTORS {
                     // SAFETY: `Tile::check` proved `columns` elements of each row of B.
