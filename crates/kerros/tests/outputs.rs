@@ -72,6 +72,10 @@ fn layers_that_keras_thaws_learn() -> Result<()> {
         Ok((0..network.weights.len()).filter(|&place| network.is_trained(place)).count())
     };
     assert_eq!(trained(&archive)?, 0);
+    let folder = tempfile::tempdir().unwrap();
+    let old = folder.path().join("x.h5");
+    model.save(&old)?;
+    assert_eq!(trained(&load_model(&old)?.to_archive()?)?, 0);
     archive.metadata.as_object_mut().unwrap().shift_remove("kerros");
     assert_eq!(trained(&archive)?, 3);
     Ok(())

@@ -12,7 +12,7 @@ pub struct Avx2(pub(crate) __m256);
 /// An intrinsic of AVX, AVX2 or FMA that works on registers alone.
 macro_rules! register_op {
     ($op:expr) => {
-        // SAFETY: this type is reachable only from `with_avx2`, so the machine has AVX2, FMA.
+        // SAFETY: values exist only in functions compiled for it: the machine has AVX2, FMA.
         unsafe { $op }
     };
 }

@@ -12,7 +12,7 @@ pub struct Avx512(pub(crate) __m512);
 /// An intrinsic of AVX-512 F or DQ that works on registers alone.
 macro_rules! register_op {
     ($op:expr) => {
-        // SAFETY: this type is reachable only from `with_avx512`, so the machine has AVX-512.
+        // SAFETY: values exist only in functions compiled for it: the machine has AVX-512.
         unsafe { $op }
     };
 }

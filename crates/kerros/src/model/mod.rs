@@ -234,8 +234,8 @@ impl Model {
     }
 
     /// What the model runs, as far as it has run: for each mode and batch size the steps of its
-    /// plan, with layer, kernel or fallback, bytes, and the time of each when
-    /// [`Model::measure_steps`] was called before.
+    /// plan, with layer, kernel or fallback, bytes; when [`Model::measure_steps`] was called before,
+    /// the time of each, and how long each thread was busy between barriers.
     ///
     /// ```
     /// use kerros::prelude::*;

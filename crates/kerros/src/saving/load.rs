@@ -95,7 +95,7 @@ impl Load {
     pub fn archive(&self, archive: &Archive) -> Result<Model> {
         let version = archive.metadata.get("keras_version").and_then(Value::as_str);
         let Some(modern) = legacy_config::modern(&archive.config, version) else {
-            let age = if archive.metadata.is_null() { Age::Past } else { Age::Present };
+            let age = if version.is_none() { Age::Past } else { Age::Present };
             let mut config = archive.config.clone();
             // What Kerros wrote was frozen in Kerros, and stays so.
             let thawed = match archive.metadata.get("kerros") {

@@ -11,7 +11,7 @@
 //! `keras/engine/saving.py`.
 
 use kerros_core::{Error, ErrorKind, Result, Tensor};
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 
 use super::archive::{Archive, Group, WeightTree};
 use super::legacy_config::{self, Age, layer_name_of};
@@ -19,6 +19,9 @@ use super::python_json;
 use super::weights::OPTIMIZER;
 use conversion::Maker;
 use parts::{Part, flat_order, named_layers, parts};
+
+/// The attribute by which a file tells that Kerros wrote it.
+const KERROS_VERSION: &str = "kerros_version";
 
 mod attributes;
 mod conversion;
@@ -75,7 +78,10 @@ pub(super) fn archive(tree: &WeightTree) -> Result<(Archive, Vec<String>)> {
             ),
         }
     }
-    Ok((Archive { config, metadata: Value::Null, weights }, notes))
+    // What Kerros wrote says so, as its `metadata.json` does.
+    let own = tree.group("").and_then(|root| root.text(KERROS_VERSION));
+    let metadata = own.map_or(Value::Null, |version| json!({"kerros": {"version": version}}));
+    Ok((Archive { config, metadata, weights }, notes))
 }
 
 /// Whether a tree is of the old format rather than one of Keras 3's `.weights.h5`.

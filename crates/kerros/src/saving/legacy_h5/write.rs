@@ -7,6 +7,7 @@ use super::super::archive::{Archive, WeightTree};
 use super::super::metadata::KERAS_VERSION;
 use super::super::python_json;
 use super::super::weights::OPTIMIZER;
+use super::KERROS_VERSION;
 use super::attributes::set_names;
 use super::parts::{flat_order, named_layers, parts};
 
@@ -35,6 +36,7 @@ pub(in crate::saving) fn model(archive: &Archive) -> Result<WeightTree> {
     let root = tree.group_mut("");
     root.set_text("backend", "jax");
     root.set_text("keras_version", KERAS_VERSION);
+    root.set_text(KERROS_VERSION, env!("CARGO_PKG_VERSION"));
     root.set_text("model_config", python_json::to_string(&described));
     if let Some(Value::Object(mut training)) = compile
         && let Some(optimizer) = training.shift_remove("optimizer")
