@@ -3,6 +3,7 @@
 //! Not every test file uses all of it.
 #![allow(dead_code)]
 
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use kerros::graph::{Graph, Node, eval::evaluate};
@@ -119,4 +120,19 @@ pub fn assert_config(what: &str, got: &Config, keras: &Value, beyond: &[&str]) {
         let known = keras.get(name).is_some() || beyond.contains(&name.as_str());
         assert!(known, "{what}: Keras writes no `{name}`");
     }
+}
+
+/// The folder of model files by Keras.
+pub fn models() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../../fixtures/models")
+}
+
+/// The names of its `.keras` files, sorted.
+pub fn names_of_models() -> Vec<String> {
+    let files = std::fs::read_dir(models()).unwrap().map(|file| file.unwrap().path());
+    let archives = files.filter(|path| path.extension().is_some_and(|e| e == "keras"));
+    let mut names: Vec<String> =
+        archives.map(|path| path.file_stem().unwrap().to_string_lossy().into_owned()).collect();
+    names.sort();
+    names
 }
