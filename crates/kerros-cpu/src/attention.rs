@@ -12,7 +12,7 @@ use crate::work::Work;
 /// Computes what one thread has of an attention.
 pub(crate) fn run(work: &Work<'_>, kernel: &Kernel, scratch: &mut Scratch) {
     let AttentionSizes { batch, queries, keys, heads, dim, value_dim } = kernel.sizes;
-    let by_queries = batch == 1 && matches!(work.step.split, Split::Rows(_));
+    let by_queries = batch == 1 && work.step.split != Split::Single;
     let (batch, range) = match by_queries {
         true => (batch, work.rows.clone()),
         false => (work.units(batch).len(), 0..queries),

@@ -6,12 +6,12 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
 use kerros_core::{DType, Error, ErrorKind, Result, Tensor};
-use kerros_plan::plan::{BufferId, Home, Plan, Split, rows_of};
+use kerros_plan::plan::{BufferId, Home, Plan, Split};
 use kerros_plan::{Executable, Feed, StateStore, explain};
 
 use crate::Cpu;
 use crate::groups::{Group, groups};
-use crate::inputs::{address, gather, must_meet, staging, truths};
+use crate::inputs::{address, gather, gathering, staging, truths};
 use crate::memory::Block;
 use crate::store::{CpuStore, as_stored, to_tensor};
 use crate::team::{Member, Team};
@@ -28,6 +28,8 @@ pub struct CpuExecutable {
     _literals: Vec<Tensor>,
     /// Where gathered rows of each input go; made when first needed.
     staging: Vec<Option<Block>>,
+    /// How the rows of each input are divided when they are gathered.
+    gathered: Vec<Split>,
     meet_after_gather: bool,
     /// The address of each buffer, for the current run.
     bases: Vec<*mut u8>,
@@ -88,19 +90,20 @@ impl CpuExecutable {
         let bound = (0..plan.buffers.len()).filter(elsewhere).collect();
         let threads = cpu.team.num_threads();
         let groups = groups(&plan, cpu.block_bytes);
-        let prepared = groups.iter().flatten().flat_map(|group| {
-            let plan = &plan;
-            plan.steps[group.steps.clone()]
-                .iter()
-                .map(move |step| Prepared::new(plan, step, &group.passing))
-        });
+        let (gathered, meet_after_gather) = gathering(&plan);
+        let (mut prepared, mut num_packed) = (Vec::with_capacity(plan.steps.len()), 0);
+        for group in groups.iter().flatten() {
+            let steps = plan.steps[group.steps.clone()].iter();
+            prepared.extend(steps.map(|step| Prepared::new(&plan, step, group, &mut num_packed)));
+        }
         CpuExecutable {
-            prepared: prepared.collect(),
+            prepared,
             groups,
             arena,
             _literals: literals,
             staging: plan.inputs.iter().map(|_| None).collect(),
-            meet_after_gather: must_meet(&plan),
+            gathered,
+            meet_after_gather,
             bases,
             bound,
             cost: plan.cost(),
@@ -183,14 +186,14 @@ impl CpuExecutable {
 
     fn gather_own_rows(&self, member: &Member<'_>, feeds: &[Feed<'_>]) -> bool {
         let mut gathered = false;
-        for (feed, staging) in feeds.iter().zip(&self.staging) {
+        for ((feed, staging), split) in feeds.iter().zip(&self.staging).zip(&self.gathered) {
             let rows_of_words = |tensor: &Tensor| tensor.dtype() != DType::Bool;
             if let (Feed::Rows { tensor, rows }, Some(staging)) = (feed, staging)
                 && rows_of_words(tensor)
             {
-                let own = rows_of(rows.len(), member.index, member.count);
+                let own = split.own(member.index, member.count);
                 // SAFETY: the staging place has the input's size, and `bind` has checked
-                // that there are as many rows; `rows_of` gives each row to one thread.
+                // that there are as many rows; each row is one thread's own.
                 unsafe { gather(tensor, rows, own, staging.start()) };
                 gathered = true;
             }
@@ -199,11 +202,7 @@ impl CpuExecutable {
     }
 
     fn group(&self, group: &Group, member: &Member<'_>, scratch: &mut ThreadScratch) -> Result<()> {
-        let own = match group.split {
-            Split::Single if member.index == 0 => 0..1,
-            Split::Single => return Ok(()),
-            Split::Rows(rows) => rows_of(rows, member.index, member.count),
-        };
+        let own = group.split.own(member.index, member.count);
         let memory = Memory { bases: &self.bases };
         let mut start = own.start;
         while start < own.end {
@@ -216,6 +215,7 @@ impl CpuExecutable {
                     memory,
                     rows: rows.clone(),
                     first_row: own.start,
+                    in_blocks: own.len() > group.block_rows,
                 };
                 match &self.spent {
                     Some(spent) if member.index == 0 => {

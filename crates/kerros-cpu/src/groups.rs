@@ -4,6 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 
+use kerros_core::law::reduce::COLUMN_PIECE;
 use kerros_kernels::l2_bytes;
 use kerros_plan::Plan;
 use kerros_plan::lives::lives;
@@ -11,6 +12,9 @@ use kerros_plan::plan::{Access, BufferId, Home, Kernel, Split};
 
 /// Weights of a larger part of the second-level cache do not stay there beside a block of rows.
 const WEIGHT_PART: usize = 8;
+/// Weights are packed once for all blocks of rows, and read by each from beyond the second-level
+/// cache where they do not fit: up to this many times its size.
+const PACKED_WEIGHTS: usize = 4;
 /// Matrix products want blocks of multiples of this many of their rows, so that they have whole
 /// tiles.
 const BLOCK_GRAIN: usize = 48;
@@ -89,12 +93,17 @@ fn cut(plan: &Plan, steps: Range<usize>, block_bytes: usize) -> Vec<Group> {
 /// images, they are too few for kernels that would read large weights anew for each block:
 /// these are left out, and take all rows at once.
 fn size(plan: &Plan, group: Group, block_bytes: usize) -> Vec<Group> {
-    let Split::Rows(rows) = group.split else { return vec![group] };
-    if group.steps.len() == 1 {
+    if group.split == Split::Single || group.steps.len() == 1 {
         return vec![group];
     }
+    let rows = group.split.rows();
     let fitting = block_bytes / row_bytes(plan, group.steps.clone(), rows).max(1);
-    let blocks = if fitting >= BLOCK_GRAIN { fitting / BLOCK_GRAIN * BLOCK_GRAIN } else { fitting };
+    let blocks = match group.split {
+        // Sums of so many rows are not cut further.
+        Split::Chunks { .. } => largest_power(fitting + fitting / 4).min(COLUMN_PIECE),
+        _ if fitting >= BLOCK_GRAIN => fitting / BLOCK_GRAIN * BLOCK_GRAIN,
+        _ => fitting,
+    };
     let mut parts: Vec<(bool, Group)> = Vec::new();
     for at in group.steps {
         let alone = wants_more_rows(&plan.steps[at].kernel, rows, blocks);
@@ -117,6 +126,11 @@ fn size(plan: &Plan, group: Group, block_bytes: usize) -> Vec<Group> {
     parts.into_iter().map(|(_, part)| part).collect()
 }
 
+/// The largest power of two up to this number.
+fn largest_power(most: usize) -> usize {
+    most.checked_ilog2().map_or(1, |power| 1 << power)
+}
+
 /// Bytes that a row of some steps touches.
 fn row_bytes(plan: &Plan, steps: Range<usize>, rows: usize) -> usize {
     let mut touched = BTreeSet::new();
@@ -136,9 +150,8 @@ fn wants_more_rows(kernel: &Kernel, rows: usize, block_rows: usize) -> bool {
     let is_large = |weights: usize| 4 * weights > l2_bytes() / WEIGHT_PART;
     match kernel {
         Kernel::Gemm { batch: 1, m, n, k, .. } => {
-            let matrix_rows = m / rows * block_rows;
             block_rows < BLOCK_GRAIN && (m / rows < BLOCK_GRAIN || is_large(n * k))
-                || is_large(n * k) && matrix_rows * (n + k) < n * k
+                || 4 * n * k > l2_bytes() * PACKED_WEIGHTS
         }
         // A row is a whole sequence: it takes several to fill a tile at each step.
         Kernel::Recurrent(_) => true,

@@ -116,15 +116,28 @@ fn prefetch(line: &[u8]) {
     let _ = line;
 }
 
-/// Whether threads must meet after gathering: not when each reads only the rows it gathered.
-pub fn must_meet(plan: &Plan) -> bool {
+/// How the rows of each input are divided over the threads that gather them, and whether the
+/// threads must meet then: not when each reads only the rows it gathered.
+pub fn gathering(plan: &Plan) -> (Vec<Split>, bool) {
+    let rows = |ty: &Type| Split::Rows(ty.shape.first().copied().unwrap_or(0));
+    let mut splits: Vec<Split> = plan.inputs.iter().map(rows).collect();
     let first = plan.regions.first().map_or(0..0, |region| region.steps.clone());
-    plan.steps[first].iter().any(|step| {
-        step.reads.iter().any(|read| {
-            let buffer = &plan.buffers[read.buffer];
-            let rows = buffer.ty.shape.first().copied().unwrap_or(0);
-            let own = read.access == Access::Part && step.split == Split::Rows(rows);
-            matches!(buffer.home, Home::Input(_)) && !own
-        })
-    })
+    let mut reads: Vec<(usize, Split, Access)> = Vec::new();
+    for step in &plan.steps[first] {
+        for read in &step.reads {
+            if let Home::Input(input) = plan.buffers[read.buffer].home {
+                reads.push((input, step.split, read.access));
+            }
+        }
+    }
+    for &(input, split, access) in &reads {
+        if access == Access::Part && split.rows() == splits[input].rows() {
+            splits[input] = split;
+        }
+    }
+    let own = |(input, split, access): &(usize, Split, Access)| {
+        *access == Access::Part && *split == splits[*input]
+    };
+    let meet = !reads.iter().all(own);
+    (splits, meet)
 }

@@ -18,7 +18,7 @@ use std::sync::Arc;
 use kerros_core::Result;
 use kerros_graph::{Graph, NodeData, NodeId, Op};
 use kerros_kernels::{Isa, l2_bytes};
-use kerros_plan::{CompileOptions, Device, Executable, StateStore, compile};
+use kerros_plan::{ChunkLimits, CompileOptions, Device, Executable, StateStore, compile};
 
 use crate::executable::CpuExecutable;
 use crate::store::CpuStore;
@@ -127,7 +127,11 @@ impl Device for Cpu {
         outputs: &[NodeId],
         options: &CompileOptions,
     ) -> Result<Box<dyn Executable>> {
-        let plan = compile(graph, outputs, options, has_kernel)?;
+        let threads = self.team.num_threads();
+        let limits = ChunkLimits { threads, bytes: l2_bytes() };
+        let chunks = options.chunks.or(Some(limits));
+        let options = CompileOptions { chunks, ..options.clone() };
+        let plan = compile(graph, outputs, &options, has_kernel)?;
         Ok(Box::new(CpuExecutable::new(self.clone(), plan, options.measure)))
     }
 }

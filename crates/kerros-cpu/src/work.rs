@@ -1,9 +1,12 @@
 //! One step on one thread: the match from kernel kind to kernel.
 
+mod sums;
 mod windows;
 
 use std::ops::Range;
 
+use kerros_core::law::CONTRACTION_CHUNK;
+use kerros_core::law::reduce::COLUMN_PIECE;
 use kerros_core::program::Layout;
 use kerros_core::{Error, ErrorKind, Result, Tensor};
 use kerros_graph::eval::evaluate_primitive;
@@ -11,10 +14,11 @@ use kerros_graph::ops::ReduceKind;
 use kerros_kernels::Isa;
 use kerros_kernels::arg_reduce::{ArgKind, arg_reduce};
 use kerros_kernels::attention;
+use kerros_kernels::chunks;
 use kerros_kernels::conv::ConvScratch;
 use kerros_kernels::copy::{self, Strided, join};
 use kerros_kernels::cross_entropy::{Targets, softmax_cross_entropy};
-use kerros_kernels::gemm::{Activation, Gemm, Matrix, Operands, Pair, Scratch, gemm};
+use kerros_kernels::gemm::{Activation, Gemm, Matrix, Operands, PackedB, Pair, Scratch, gemm};
 use kerros_kernels::index::{gather, scatter_add};
 use kerros_kernels::map::{Input, Map, MapScratch};
 use kerros_kernels::norm::sum_of_squares;
@@ -24,15 +28,18 @@ use kerros_kernels::row_norm::{RowNorm, row_norm, row_norm_gradient};
 use kerros_kernels::scan::{ScanOptions, cumulative_sum};
 use kerros_kernels::softmax::{log_softmax, softmax};
 use kerros_kernels::sort::{SortOptions, sort};
-use kerros_plan::plan::{Access, BufferId, Kernel, Operand, Piece, Plan, Split, Step};
+use kerros_plan::plan::{Access, BufferId, Kernel, Operand, Order, Piece, Plan, Step};
 use smallvec::SmallVec;
 
+use crate::groups::Group;
 use crate::store::{as_stored, to_tensor};
 
 /// What a thread needs besides the operands, reused from step to step.
 #[derive(Default)]
 pub struct ThreadScratch {
     gemm: Scratch,
+    /// What products multiply several blocks of rows with, by [`Prepared::packed`].
+    packed: Vec<PackedB>,
     conv: ConvScratch,
     map: MapScratch,
     recurrent: recurrent::Scratch,
@@ -47,17 +54,31 @@ enum Share {
     /// Likewise, and of no use once its rows are done: those that follow take their place, so
     /// that it stays in the cache.
     Passing(usize),
+    /// So many elements for all of so many rows, a few of which touch them all.
+    PerPart { len: usize, rows: usize },
     /// All of this many.
     Whole(usize),
 }
 
 impl Share {
-    fn new(plan: &Plan, rows: usize, operand: &Operand, passing: &[BufferId]) -> Self {
-        let per_row = || plan.touched(operand, rows, &(0..1)).end;
+    fn new(plan: &Plan, step: &Step, operand: &Operand, passing: &[BufferId]) -> Self {
+        let len = plan.buffers[operand.buffer].len();
+        let per_row = len / step.split.rows().max(1);
         match operand.access {
-            Access::Part if passing.contains(&operand.buffer) => Share::Passing(per_row()),
-            Access::Part => Share::PerRow(per_row()),
-            Access::Whole => Share::Whole(plan.buffers[operand.buffer].len()),
+            Access::Part if passing.contains(&operand.buffer) => Share::Passing(per_row),
+            Access::Part => Share::PerRow(per_row),
+            Access::Whole => Share::Whole(len),
+        }
+    }
+
+    /// What a step writes.
+    fn of_write(plan: &Plan, step: &Step, operand: &Operand, passing: &[BufferId]) -> Self {
+        match step.kernel {
+            Kernel::ChunkProducts { m, n, .. } => {
+                Share::PerPart { len: m * n, rows: CONTRACTION_CHUNK }
+            }
+            Kernel::PieceSums { inner, .. } => Share::PerPart { len: inner, rows: COLUMN_PIECE },
+            _ => Share::new(plan, step, operand, passing),
         }
     }
 
@@ -65,6 +86,9 @@ impl Share {
     fn of(self, rows: &Range<usize>) -> Range<usize> {
         match self {
             Share::PerRow(count) | Share::Passing(count) => count * rows.start..count * rows.end,
+            Share::PerPart { len, rows: per_part } => {
+                len * (rows.start / per_part)..len * rows.end.div_ceil(per_part)
+            }
             Share::Whole(len) => 0..len,
         }
     }
@@ -73,7 +97,7 @@ impl Share {
     fn place(self, rows: &Range<usize>, first_row: usize) -> Range<usize> {
         match self {
             Share::Passing(_) => self.of(&(first_row..first_row + rows.len())),
-            Share::PerRow(_) | Share::Whole(_) => self.of(rows),
+            _ => self.of(rows),
         }
     }
 }
@@ -89,11 +113,14 @@ pub struct Prepared {
     strided: Option<Strided>,
     /// For each read of a program, the output that is the same memory.
     in_place: Vec<Option<usize>>,
+    /// Where in a thread's scratch the matrix is kept that all blocks of rows of a product are
+    /// multiplied with.
+    packed: Option<usize>,
 }
 
 impl Prepared {
-    /// Prepares a step. `passing`: the buffers that only the step's group touches.
-    pub fn new(plan: &Plan, step: &Step, passing: &[BufferId]) -> Self {
+    /// Prepares a step of a group. `num_packed`: how many products are known whose matrix is kept.
+    pub fn new(plan: &Plan, step: &Step, group: &Group, num_packed: &mut usize) -> Self {
         let map = match &step.kernel {
             Kernel::Map(program) => Some(Map::new(program)),
             _ => None,
@@ -106,14 +133,17 @@ impl Prepared {
             .reads
             .iter()
             .map(|read| step.writes.iter().position(|write| write.buffer == read.buffer));
-        let rows = match step.split {
-            Split::Rows(rows) => rows,
-            Split::Single => 1,
-        };
-        let share = |operand: &Operand| Share::new(plan, rows, operand, passing);
-        let (reads, writes) = (step.reads.iter().map(share), step.writes.iter().map(share));
-        let (reads, writes) = (reads.collect(), writes.collect());
-        Prepared { rows, reads, writes, map, strided, in_place: in_place.collect() }
+        let rows = step.split.rows();
+        let passing = &group.passing;
+        let read = |operand| Share::new(plan, step, operand, passing);
+        let write = |operand| Share::of_write(plan, step, operand, passing);
+        let reads: SmallVec<[Share; 8]> = step.reads.iter().map(read).collect();
+        let writes = step.writes.iter().map(write).collect();
+        let keeps = matches!(step.kernel, Kernel::Gemm { batch: 1, n: 2.., .. })
+            && group.block_rows < rows
+            && matches!(reads[..], [Share::PerRow(_) | Share::Passing(_), Share::Whole(_), ..]);
+        let packed = keeps.then(|| std::mem::replace(num_packed, *num_packed + 1));
+        Prepared { rows, reads, writes, map, strided, in_place: in_place.collect(), packed }
     }
 
     /// The kernel's name in reports.
@@ -143,6 +173,8 @@ pub struct Work<'a> {
     pub rows: Range<usize>,
     /// The first row that is this thread's.
     pub first_row: usize,
+    /// Whether further rows of the thread follow, or went before.
+    pub in_blocks: bool,
 }
 
 impl<'a> Work<'a> {
@@ -192,7 +224,19 @@ impl<'a> Work<'a> {
         }
         match &self.step.kernel {
             Kernel::Map(_) => return self.map(&mut scratch.map),
-            Kernel::Gemm { .. } => return self.gemm(&mut scratch.gemm),
+            Kernel::Gemm { .. } => return self.gemm(scratch),
+            &Kernel::ChunkProducts { m, n, .. } => {
+                return self.chunk_products([m, n], &mut scratch.gemm);
+            }
+            &Kernel::PieceSums { inner, .. } => self.piece_sums(inner),
+            &Kernel::Combine { len, order, .. } => {
+                let first = self.elements().start;
+                let order = match order {
+                    Order::InTurn => chunks::Order::InTurn,
+                    Order::Tree => chunks::Order::Tree,
+                };
+                chunks::combine(self.isa, order, len, first, self.read(0), self.write(0));
+            }
             Kernel::Conv { .. }
             | Kernel::PackKernel { .. }
             | Kernel::ConvInputGradient { .. }
@@ -345,7 +389,8 @@ impl<'a> Work<'a> {
         map.run(self.isa, range, &inputs, &mut outputs, scratch)
     }
 
-    fn gemm(&self, scratch: &mut Scratch) -> Result<()> {
+    fn gemm(&self, scratch: &mut ThreadScratch) -> Result<()> {
+        let ThreadScratch { gemm: scratch, packed, .. } = scratch;
         let &Kernel::Gemm { batch, m, n, k, ref op, bias, relu, gate } = &self.step.kernel else {
             return Err(Error::new(ErrorKind::Internal, "not a matrix product"));
         };
@@ -366,6 +411,7 @@ impl<'a> Work<'a> {
             },
             c_row_stride: n,
             accumulate: false,
+            continues: false,
             has_bias: bias,
             activation: if relu { Activation::Relu } else { Activation::Identity },
             gated: gate,
@@ -379,9 +425,20 @@ impl<'a> Work<'a> {
             }
             return Ok(());
         }
+        let packed_b = self.prepared.packed.filter(|_| self.in_blocks).map(|at| {
+            if packed.len() <= at {
+                packed.resize_with(at + 1, PackedB::new);
+            }
+            // The matrix may be another at each run, and is the same for all of its blocks.
+            if self.rows.start == self.first_row {
+                packed[at].pack(self.isa, &product, b);
+            }
+            &packed[at]
+        });
         let operands = Operands {
             a,
             b,
+            packed_b,
             bias: bias.then(|| self.read(2)),
             gate: gate.then(|| self.read(self.step.reads.len() - 1)),
         };

@@ -204,9 +204,21 @@ fn moved_elements() {
 /// A multilayer perceptron with dropout, trained by Adam on the states.
 #[test]
 fn training_steps() {
+    train(13, 5);
+}
+
+/// Batches whose sums over rows are cut, where as many chunks go to each thread: for 1, 2 and 8
+/// threads, then for 1 and 3.
+#[test]
+fn training_steps_of_several_chunks() {
+    train(8192, 1);
+    train(3072, 2);
+}
+
+fn train(batch: usize, steps: usize) {
     let graph = Graph::new();
-    let x = graph.input("x", [13, 20], DType::F32);
-    let y = graph.input("y", [13], DType::I32);
+    let x = graph.input("x", [batch, 20], DType::F32);
+    let y = graph.input("y", [batch], DType::I32);
     let mut draw = Draw::new(13);
     let mut states: Vec<Tensor> = Vec::new();
     let declare =
@@ -247,7 +259,49 @@ fn training_steps() {
     graph.assign(key, key + graph.literal(Tensor::new([4], [0, 0, 1, 0]).unwrap()));
 
     let inputs = [draw.tensor(&x.ty(), (-1.0, 1.0)), draw.tensor(&y.ty(), (0.0, 7.0))];
-    everywhere("training", &graph, &[loss, hits, norm], &inputs, &states, 5);
+    everywhere(&format!("training {batch}"), &graph, &[loss, hits, norm], &inputs, &states, steps);
+}
+
+/// Each thread gathers the rows of its chunks, as many threads as there happen to be.
+#[test]
+fn gathered_rows_of_several_chunks() {
+    let graph = Graph::new();
+    let x = graph.input("x", [4096, 3], DType::F32);
+    let w = graph.state(StateId(0), "w", [3, 20], DType::F32);
+    let y = x.linear(w, None, LinearActivation::Relu);
+    let gradient = grad((y * y).mean_all(), &[w]).unwrap()[0];
+    graph.assign(w, w - gradient * 0.1);
+    let mut draw = Draw::new(17);
+    let rows: Vec<u32> = (0..4096).map(|row| row * 1237 % 5000).collect();
+    let data = draw.tensor(&Type::f32([5000, 3]), (-1.0, 1.0));
+    let start = draw.tensor(&w.ty(), (-1.0, 1.0));
+    let mut results = Vec::new();
+    for threads in [1, 2, 4] {
+        let threads = Some(threads);
+        let options = CpuOptions { threads, always_parallel: true, ..CpuOptions::default() };
+        let cpu = Cpu::with(&options).unwrap();
+        let mut executable = cpu.compile(&graph, &[], &CompileOptions::default()).unwrap();
+        assert!(executable.explain().contains("chunk_products"), "{}", executable.explain());
+        let mut store = cpu.new_store();
+        let id = store.declare(&w.ty());
+        store.write(id, &start).unwrap();
+        for _ in 0..2 {
+            let feeds = [Feed::Rows { tensor: &data, rows: &rows }];
+            executable.run(store.as_mut(), &feeds).unwrap();
+        }
+        results.push(store.read(id).unwrap());
+    }
+    let taken = [data.take_rows(&rows).unwrap()];
+    let want = run(
+        &Reference,
+        &graph,
+        &[],
+        &taken,
+        std::slice::from_ref(&start),
+        &CompileOptions::default(),
+        2,
+    );
+    results.iter().for_each(|found| assert!(*found == want[0]));
 }
 
 /// So many rows that threads take a few at a time through several steps, and what lies between

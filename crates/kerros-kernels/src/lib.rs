@@ -7,6 +7,7 @@
 pub mod arg_reduce;
 pub mod attention;
 mod cache;
+pub mod chunks;
 pub mod conv;
 pub mod copy;
 pub mod cross_entropy;

@@ -7,7 +7,7 @@ use std::ops::Range;
 use kerros_core::{Error, ErrorKind, Result};
 
 use crate::lives::lives;
-use crate::plan::{Access, Home, Operand, Plan, Split, Step, rows_of};
+use crate::plan::{Access, Home, Operand, Plan, Split, Step};
 
 /// The thread counts for which plans are checked.
 const THREAD_COUNTS: [usize; 4] = [1, 2, 3, 8];
@@ -180,19 +180,11 @@ fn bytes(
     thread: usize,
     count: usize,
 ) -> Option<Range<usize>> {
-    let rows = match step.split {
-        Split::Rows(rows) => rows,
-        Split::Single if thread == 0 => 1,
-        Split::Single => return None,
-    };
-    let range = match step.split {
-        Split::Rows(rows) => rows_of(rows, thread, count),
-        Split::Single => 0..1,
-    };
-    if range.is_empty() {
+    let rows = step.split.own(thread, count);
+    if rows.is_empty() {
         return None;
     }
-    let elements = plan.touched(operand, rows, &range);
+    let elements = plan.touched(operand, step.split, &rows);
     let (_, base) = memory(plan, operand);
     Some(base + 4 * elements.start..base + 4 * elements.end)
 }

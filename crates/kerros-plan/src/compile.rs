@@ -6,6 +6,7 @@ use kerros_graph::verify::verify;
 use kerros_graph::{Graph, NodeData, NodeId, Op, StateId};
 
 use crate::check::check;
+use crate::chunks::cut_into_chunks;
 use crate::device::CompileOptions;
 use crate::gates::join_gates;
 use crate::lower::lower;
@@ -51,6 +52,9 @@ pub fn compile(
     plan.label = options.label.clone();
     if options.fuse {
         join_gates(&mut plan);
+        if let Some(limits) = options.chunks {
+            cut_into_chunks(&mut plan, limits);
+        }
     }
     schedule(&mut plan);
     place(&mut plan);

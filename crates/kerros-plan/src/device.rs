@@ -5,6 +5,8 @@ use std::any::Any;
 use kerros_core::{Result, Tensor};
 use kerros_graph::{Graph, NodeId, StateId, Type};
 
+use crate::chunks::ChunkLimits;
+
 /// A place where graphs run.
 pub trait Device: Send + Sync {
     /// Its name in reports, such as `cpu (avx512, 2 threads)`.
@@ -34,13 +36,16 @@ pub struct CompileOptions {
     pub fuse: bool,
     /// What the plan is for, in reports: `train`, `evaluate`, `predict`.
     pub label: String,
+    /// When sums over the rows of a batch are cut into chunks, each with the thread whose rows they
+    /// are; never where nothing is said. Results are the same bits either way.
+    pub chunks: Option<ChunkLimits>,
     /// Whether to measure the time of each step, for [`Executable::explain`].
     pub measure: bool,
 }
 
 impl Default for CompileOptions {
     fn default() -> Self {
-        CompileOptions { fuse: true, label: String::new(), measure: false }
+        CompileOptions { fuse: true, label: String::new(), chunks: None, measure: false }
     }
 }
 

@@ -4,7 +4,7 @@ use std::fmt::Write;
 
 use kerros_core::law::window::{ConvSizes, PoolSizes, Window, WindowAxis};
 
-use crate::plan::{Access, Home, Kernel, Operand, Piece, Plan, PoolKind, Split};
+use crate::plan::{Access, Home, Kernel, Operand, Order, Piece, Plan, PoolKind, Split};
 
 /// One step as a line.
 pub fn step_line(plan: &Plan, at: usize) -> String {
@@ -23,6 +23,7 @@ pub fn step_line(plan: &Plan, at: usize) -> String {
     let list = |operands: &[Operand]| operands.iter().map(name).collect::<Vec<_>>().join(", ");
     let rows = match step.split {
         Split::Rows(rows) => format!("{rows} rows"),
+        Split::Chunks { rows, chunks } => format!("{rows} rows in {chunks} chunks"),
         Split::Single => "1 thread".into(),
     };
     let layer = match &step.origin.layer {
@@ -54,6 +55,12 @@ pub fn kernel_text(kernel: &Kernel) -> String {
             let int = if *int { ".i32" } else { "" };
             let kind = format!("{kind:?}").to_lowercase();
             format!("{kind}{int}{{{outer}, {len}, {inner}}}")
+        }
+        Kernel::ChunkProducts { rows, m, n } => format!("chunk_products{{{m} x {rows} x {n}}}"),
+        Kernel::PieceSums { rows, inner } => format!("piece_sums{{{rows}, {inner}}}"),
+        Kernel::Combine { parts, len, order } => {
+            let order = if *order == Order::Tree { ", tree" } else { "" };
+            format!("combine{{{parts}, {len}{order}}}")
         }
         Kernel::ArgReduce { kind, outer, len, inner } => {
             format!("arg{}{{{outer}, {len}, {inner}}}", format!("{kind:?}").to_lowercase())

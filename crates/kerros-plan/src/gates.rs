@@ -78,10 +78,7 @@ fn takes_gate(kernel: &Kernel, split: Split) -> bool {
     let Kernel::Gemm { batch: 1, m, bias: false, relu: false, gate: false, .. } = kernel else {
         return false;
     };
-    match split {
-        Split::Rows(rows) => m.is_multiple_of(rows),
-        Split::Single => true,
-    }
+    m.is_multiple_of(split.rows())
 }
 
 fn join(plan: &mut Plan, at: usize, Gate { product, gate }: Gate) {

@@ -1,11 +1,12 @@
 //! How it is computed: from a graph to a plan, and the [`Device`] that runs it.
 //!
 //! [`compile()`] is the road: simplify, decompose, simplify, group and `lower` to steps, join
-//! [`gates`] to products, [`schedule`] into regions between barriers, [`place`] in the arena, [`check`].
+//! [`gates`] to products, cut sums over rows into [`chunks`], [`schedule`] into regions between barriers, [`place`] in the arena, [`check`].
 #![forbid(unsafe_code)]
 
 pub mod attention;
 pub mod check;
+pub mod chunks;
 pub mod compile;
 pub mod device;
 pub mod explain;
@@ -20,6 +21,7 @@ pub mod schedule;
 pub mod simplify;
 pub mod units;
 
+pub use chunks::ChunkLimits;
 pub use compile::compile;
 pub use device::{CompileOptions, Device, Executable, Feed, StateStore};
 pub use plan::Plan;

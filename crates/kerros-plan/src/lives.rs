@@ -13,14 +13,14 @@ pub struct Life {
     pub regions: RangeInclusive<usize>,
     /// Likewise the steps.
     pub steps: RangeInclusive<usize>,
-    /// By how many rows every step that touches it divides it, each thread touching its own;
-    /// `None` where that is not so.
-    pub rows: Option<usize>,
+    /// How every step that touches it divides it, each thread touching its own rows; `None` where
+    /// that is not so.
+    pub split: Option<Split>,
 }
 
 impl Life {
-    fn at(region: usize, step: usize, rows: Option<usize>) -> Self {
-        Life { regions: region..=region, steps: step..=step, rows }
+    fn at(region: usize, step: usize, split: Option<Split>) -> Self {
+        Life { regions: region..=region, steps: step..=step, split }
     }
 
     /// Whether two lives overlap, region by region.
@@ -31,14 +31,14 @@ impl Life {
     /// Whether this value is needed in one region only, with every thread touching its own
     /// rows: then another such value can take its place afterwards, without a barrier.
     pub fn gives_way(&self) -> bool {
-        self.regions.start() == self.regions.end() && self.rows.is_some()
+        self.regions.start() == self.regions.end() && self.split.is_some()
     }
 
     /// Whether another value of as many elements can take this one's place afterwards.
     pub fn gives_way_to(&self, other: &Life) -> bool {
         self.gives_way()
             && self.regions == other.regions
-            && self.rows == other.rows
+            && self.split == other.split
             && self.steps.end() < other.steps.start()
     }
 }
@@ -50,12 +50,12 @@ pub fn lives(plan: &Plan) -> Vec<Option<Life>> {
         for at in steps {
             let step = &plan.steps[at];
             for operand in step.reads.iter().chain(&step.writes) {
-                let rows = own_rows(step, operand);
+                let split = own_rows(step, operand);
                 let life = &mut lives[operand.buffer];
-                let life = life.get_or_insert_with(|| Life::at(region, at, rows));
+                let life = life.get_or_insert_with(|| Life::at(region, at, split));
                 life.regions = *life.regions.start()..=region;
                 life.steps = *life.steps.start()..=at;
-                life.rows = life.rows.filter(|_| life.rows == rows);
+                life.split = life.split.filter(|_| life.split == split);
             }
         }
     }
@@ -68,10 +68,8 @@ pub fn lives(plan: &Plan) -> Vec<Option<Life>> {
     lives
 }
 
-/// By how many rows a step divides an operand.
-fn own_rows(step: &Step, operand: &Operand) -> Option<usize> {
-    match (step.split, operand.access) {
-        (Split::Rows(rows), Access::Part) => Some(rows),
-        _ => None,
-    }
+/// How a step divides an operand over the threads, if it does.
+fn own_rows(step: &Step, operand: &Operand) -> Option<Split> {
+    let divides = step.split != Split::Single && operand.access == Access::Part;
+    divides.then_some(step.split)
 }

@@ -4,7 +4,7 @@ use std::cmp::Reverse;
 use std::collections::{BinaryHeap, HashMap};
 
 use crate::lives::{Life, lives};
-use crate::plan::{BufferId, Home, Plan};
+use crate::plan::{BufferId, Home, Plan, Split};
 
 /// Buffers start on cache lines, so that threads never share one by accident.
 const ALIGN: usize = 64;
@@ -65,9 +65,9 @@ fn leaders(plan: &Plan, lives: &[Option<Life>]) -> Vec<Option<BufferId>> {
     // not any more: what was used last is in the cache, so its place is taken first.
     type Taken = BinaryHeap<Reverse<(usize, BufferId)>>;
     #[allow(clippy::type_complexity)]
-    let mut kinds: HashMap<(usize, Option<usize>, usize), (Taken, Vec<BufferId>)> = HashMap::new();
+    let mut kinds: HashMap<(usize, Option<Split>, usize), (Taken, Vec<BufferId>)> = HashMap::new();
     for (id, life) in temporary {
-        let kind = (*life.regions.start(), life.rows, plan.buffers[id].len());
+        let kind = (*life.regions.start(), life.split, plan.buffers[id].len());
         let (taken, free) = kinds.entry(kind).or_default();
         while let Some(&Reverse((end, before))) = taken.peek()
             && end < *life.steps.start()

@@ -1,7 +1,7 @@
 //! The plan: a list of steps over buffers, cut into regions by barriers.
 //!
 //! Every thread walks the same list. A step is divided over the threads by rows
-//! ([`Split::Rows`]) or belongs to one thread ([`Split::Single`]); each operand says whether
+//! ([`Split::Rows`], [`Split::Chunks`]) or belongs to one thread ([`Split::Single`]); each operand says whether
 //! a thread touches only its own rows of it ([`Access::Part`]) or all of it. Between two
 //! regions stands a barrier: it is needed only where a step reads what other threads wrote.
 
@@ -77,8 +77,38 @@ pub struct Operand {
 pub enum Split {
     /// By rows: see [`rows_of`].
     Rows(usize),
+    /// By chunks of as many rows each, as a sum over all rows is cut: see [`crate::chunks`].
+    Chunks {
+        /// How many rows.
+        rows: usize,
+        /// How many chunks.
+        chunks: usize,
+    },
     /// One thread does it.
     Single,
+}
+
+impl Split {
+    /// How many rows there are; 1 where one thread does it.
+    pub fn rows(self) -> usize {
+        match self {
+            Split::Rows(rows) | Split::Chunks { rows, .. } => rows,
+            Split::Single => 1,
+        }
+    }
+
+    /// The rows of thread `index` of `count`.
+    pub fn own(self, index: usize, count: usize) -> Range<usize> {
+        match self {
+            Split::Rows(rows) => rows_of(rows, index, count),
+            Split::Chunks { rows, chunks } => {
+                let own = rows_of(chunks, index, count);
+                rows / chunks * own.start..rows / chunks * own.end
+            }
+            Split::Single if index == 0 => 0..1,
+            Split::Single => 0..0,
+        }
+    }
 }
 
 /// The rows of thread `index` of `count`: contiguous, and the same for every step with as
@@ -124,6 +154,33 @@ pub enum Kernel {
         len: usize,
         /// Positions after.
         inner: usize,
+    },
+    /// `aᵀ · b` of each chunk of rows, as the law of contractions cuts them: reads
+    /// `a: [rows, m]` and `b: [rows, n]`, writes `[chunks, m, n]`.
+    ChunkProducts {
+        /// How many rows.
+        rows: usize,
+        /// Columns of a.
+        m: usize,
+        /// Columns of b.
+        n: usize,
+    },
+    /// The sum of each piece of rows, as the law of reductions cuts them: reads `[rows, inner]`,
+    /// writes `[pieces, inner]`.
+    PieceSums {
+        /// How many rows.
+        rows: usize,
+        /// Columns.
+        inner: usize,
+    },
+    /// The sum of parts: reads `[parts, len]`, writes `[len]`.
+    Combine {
+        /// How many parts.
+        parts: usize,
+        /// How long they are.
+        len: usize,
+        /// How they are added.
+        order: Order,
     },
     /// The index of the largest or smallest of `[outer, len, inner]` over `len`.
     ArgReduce {
@@ -288,6 +345,15 @@ pub enum Kernel {
     },
 }
 
+/// In which order parts of sums are added.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Order {
+    /// One after the other: the law of contractions.
+    InTurn,
+    /// As a tree: the law of reductions.
+    Tree,
+}
+
 /// What is made of the windows of a [`Kernel::Pool`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum PoolKind {
@@ -383,11 +449,16 @@ pub struct Plan {
 }
 
 impl Plan {
-    /// The elements of an operand that rows `range` of `rows` touch.
-    pub fn touched(&self, operand: &Operand, rows: usize, range: &Range<usize>) -> Range<usize> {
+    /// The elements of an operand that some rows of a step touch; whole chunks of them.
+    pub fn touched(&self, operand: &Operand, split: Split, rows: &Range<usize>) -> Range<usize> {
         let len = self.buffers[operand.buffer].len();
+        // A buffer of sums of chunks may have less than an element for each row.
+        let of = |row: usize| match split {
+            Split::Chunks { rows, chunks } => len / chunks * (row / (rows / chunks)),
+            _ => len / split.rows().max(1) * row,
+        };
         match operand.access {
-            Access::Part => len / rows.max(1) * range.start..len / rows.max(1) * range.end,
+            Access::Part => of(rows.start)..of(rows.end),
             Access::Whole => 0..len,
         }
     }

@@ -50,13 +50,8 @@ impl Use {
 
     /// Whether each thread touches the same part in both.
     fn together(self, other: Use) -> bool {
-        match (self.split, other.split) {
-            (Split::Single, Split::Single) => true,
-            (Split::Rows(x), Split::Rows(y)) => {
-                x == y && self.access == Access::Part && other.access == Access::Part
-            }
-            _ => false,
-        }
+        let own = self.access == Access::Part && other.access == Access::Part;
+        self.split == other.split && (own || self.split == Split::Single)
     }
 }
 

@@ -6,6 +6,7 @@ use kerros_core::law::CONTRACTION_CHUNK;
 
 use super::cuts::Cuts;
 use super::pack::Packing;
+use super::packed::{PackedB, Panels};
 use super::scratch::{AlignedBuffer, Scratch};
 use super::tile::{Alike, Extras, Finish, Grid, Segment, Start, Tile, Tiles};
 use super::{Activation, Gemm, Matrix, Operands, Pair};
@@ -27,6 +28,8 @@ pub(super) struct Part<'a> {
     pub a: &'a [f32],
     /// From the part's first position and the first column on.
     pub b: &'a [f32],
+    /// The part's first position in its pair's contraction.
+    pub start: usize,
     pub len: usize,
     /// Whether its chunk is the first, or the last, of all.
     pub in_first_chunk: bool,
@@ -63,6 +66,7 @@ impl<'a> Product<'a> {
                 Part {
                     a,
                     b,
+                    start,
                     len,
                     in_first_chunk: index == 0,
                     in_last_chunk: index + 1 == num_chunks,
@@ -89,6 +93,7 @@ struct Blocking {
     /// Positions that are worked on together, so that a strip and a panel stay in the L1 cache.
     depth: usize,
     pack_a: bool,
+    /// Whether B is packed here; otherwise it is read in place, or has been packed before.
     pack_b: bool,
 }
 
@@ -142,9 +147,13 @@ impl Blocking {
             () if conflict(CONFLICT_STRIDE / 2) => MAX_STRIPS_IN_PLACE / 2,
             () => MAX_STRIPS_IN_PLACE,
         };
-        let pack_b = !in_place || strips.num() > max_strips && n > 2 * T::VECTORS * T::LANES;
-        let panel_vectors = if pack_b { T::VECTORS } else { T::max_vectors(highest) };
-        let panels = Cuts::new(n.div_ceil(T::LANES), panel_vectors);
+        let in_panels = !in_place || strips.num() > max_strips && n > 2 * T::VECTORS * T::LANES;
+        let is_packed = product.operands.packed_b.is_some();
+        let panels = match is_packed || in_panels {
+            true => panels::<T>(n),
+            false => Cuts::new(n.div_ceil(T::LANES), T::max_vectors(highest)),
+        };
+        let panel_vectors = panels.range(0).len();
 
         // A strip is read once per panel: a packed copy pays from the third on, unless the strip
         // lies in lines so few and so spread that the L1 cache holds them.
@@ -154,7 +163,8 @@ impl Blocking {
         let pack_a = panels.num() >= 3 && a.col_stride != 1 && !stays;
         // Where a copy of A is made anyway, as much of both as the caches hold is used up at once.
         let packed_columns = (l2_floats / PACKED_B_PART / PACKED_DEPTH).min(n);
-        let in_parts = pack_a && pack_b && num_rows * packed_columns <= MAX_CHAINS;
+        let in_parts =
+            pack_a && (is_packed || in_panels) && num_rows * packed_columns <= MAX_CHAINS;
         let depth = if in_parts { chunk_len.min(PACKED_DEPTH) } else { chunk_len };
         let b_floats = if in_parts { l2_floats / PACKED_B_PART } else { B_BLOCK_FLOATS };
         Blocking {
@@ -164,9 +174,14 @@ impl Blocking {
             strips_per_block: (l2_floats / A_PART / (highest * depth)).max(1),
             depth,
             pack_a,
-            pack_b,
+            pack_b: in_panels && !is_packed,
         }
     }
+}
+
+/// The panels that a B of `n` columns is packed in.
+fn panels<T: Tiles>(n: usize) -> Cuts {
+    Cuts::new(n.div_ceil(T::LANES), T::VECTORS)
 }
 
 /// Computes the product into `c`, whose first element is the first of the product's rows.
@@ -205,28 +220,38 @@ pub(super) fn multiply<T: Tiles>(
                 panels: panels.clone(),
                 columns: columns.clone(),
             };
-            let packed = if blocking.pack_b {
-                let packed = b_buffer.take(part.len * row_stride);
-                block.pack_panels(tiles, packed);
-                &*packed
-            } else {
-                &[]
+            let packed = match product.operands.packed_b {
+                Some(packed) => Some(packed.panels(columns.start, part.start)),
+                None if blocking.pack_b => {
+                    let packed = b_buffer.take(part.len * row_stride);
+                    block.pack_panels(tiles, packed);
+                    Some(Panels { numbers: packed, rows: part.len, first_row: 0 })
+                }
+                None => None,
             };
             if !part.ends_chunk {
-                let extras = Extras { start: Start::Out, gate: None };
-                let extras = Some(extras).filter(|_| !part.starts_chunk);
+                let start = match part.starts_chunk {
+                    true if gemm.continues => {
+                        let (numbers, row_stride) = (&c[columns.start..], gemm.c_row_stride);
+                        Some(Start::Grid(Grid { numbers, row_stride }))
+                    }
+                    true => None,
+                    false => Some(Start::Out),
+                };
+                let extras = start.map(|start| Extras { start, gate: None });
                 let ends = Ends { finish: Finish::default(), extras };
                 block.run(tiles, packed, a_buffer, ends, chains, row_stride);
                 continue;
             }
             let start = match part.starts_chunk {
+                true if gemm.continues => Start::Out,
                 true => Start::Zero,
                 false => Start::Grid(Grid { numbers: chains, row_stride }),
             };
             let gate = product.operands.gate.filter(|_| part.in_last_chunk);
             let gate =
                 gate.map(|gate| Grid { numbers: &gate[columns.start..], row_stride: gemm.n });
-            let plain = part.starts_chunk && gate.is_none();
+            let plain = matches!(start, Start::Zero) && gate.is_none();
             let extras = (!plain).then_some(Extras { start, gate });
             if keep_apart && !part.in_last_chunk {
                 let finish = Finish { add_out: !part.in_first_chunk, ..Finish::default() };
@@ -245,6 +270,22 @@ pub(super) fn multiply<T: Tiles>(
             }
         }
     }
+}
+
+/// Packs the whole B of a product, for products whose B is the same.
+pub(super) fn pack<T: Tiles>(tiles: T, gemm: &Gemm, b: &[f32], packed: &mut AlignedBuffer) {
+    let Gemm { n, k, .. } = *gemm;
+    let product = Product {
+        gemm,
+        // Panels do not depend on the rows.
+        rows: 0..1,
+        pairs: &[],
+        operands: Operands { packed_b: Some(&PackedB::default()), ..Operands::default() },
+    };
+    let blocking = Blocking::new::<T>(&product);
+    let panels = 0..blocking.panels.num();
+    let block = Block { gemm, blocking, a: &[], b, k, panels, columns: 0..n };
+    block.pack_panels(tiles, packed.take(k * n.next_multiple_of(T::LANES)));
 }
 
 /// How the chains of a block begin and end.
@@ -372,13 +413,13 @@ impl Block<'_> {
     fn run<T: Tiles>(
         &self,
         tiles: T,
-        packed_b: &[f32],
+        packed_b: Option<Panels<'_>>,
         a_buffer: &mut AlignedBuffer,
         ends: Ends<'_>,
         out: &mut [f32],
         out_row_stride: usize,
     ) {
-        let Blocking { strips, strips_per_block, pack_a, pack_b, .. } = self.blocking;
+        let Blocking { strips, strips_per_block, pack_a, .. } = self.blocking;
         for first in (0..strips.num()).step_by(strips_per_block) {
             let group = first..strips.num().min(first + strips_per_block);
             let first_row = strips.start(group.start);
@@ -391,10 +432,9 @@ impl Block<'_> {
             while panel < self.panels.end {
                 let (columns, width) = self.panel::<T>(panel);
                 let across = self.panels_alike::<T>(panel);
-                let (b, b_row_stride, b_step) = if pack_b {
-                    (packed_b.get(columns.start * self.k..), width, width * self.k)
-                } else {
-                    (self.b.get(columns.start..), self.gemm.b.row_stride, width)
+                let (b, b_row_stride, b_step) = match packed_b {
+                    Some(panels) => (panels.from(columns.start, width), width, panels.step(width)),
+                    None => (self.b.get(columns.start..), self.gemm.b.row_stride, width),
                 };
                 if self.fetches_rows() {
                     let part = panel - self.panels.start;
@@ -422,7 +462,7 @@ impl Block<'_> {
                         a_col_stride,
                         b: b.unwrap_or(&[]),
                         b_row_stride,
-                        b_padded: pack_b,
+                        b_padded: packed_b.is_some(),
                         out_row_stride,
                         finish: ends.finish.at(rows.start, columns.start),
                         extras: extras.as_ref(),

@@ -2,13 +2,16 @@
 
 use std::ops::Range;
 
+use kerros_core::law::CONTRACTION_CHUNK;
 use kerros_core::{Error, ErrorKind, Result};
 
 use super::tile::extent;
-use super::{Gemm, Matrix, Operands, Pair};
+use super::{Gemm, Matrix, Operands, PackedB, Pair};
+use crate::Isa;
 
 /// Refuses rows, strides, offsets and lengths that do not fit each other.
 pub(super) fn check(
+    isa: Isa,
     gemm: &Gemm,
     rows: &Range<usize>,
     pairs: &[Pair],
@@ -16,7 +19,7 @@ pub(super) fn check(
     c_rows: &[f32],
 ) -> Result<()> {
     let Gemm { m, n, k, .. } = *gemm;
-    let Operands { a, b, bias, gate } = operands;
+    let Operands { a, b, packed_b, bias, gate } = operands;
     if rows.start > rows.end || rows.end > m {
         return Err(refuse(format!("rows {rows:?} were asked for"), format!("a part of 0..{m}")));
     }
@@ -32,6 +35,12 @@ pub(super) fn check(
         return Err(refuse(
             format!("the rows {rows:?} of C have {} elements", c_rows.len()),
             format!("at least {c_len}"),
+        ));
+    }
+    if gemm.continues && (gemm.accumulate || pairs.len() != 1 || k > CONTRACTION_CHUNK) {
+        return Err(refuse(
+            format!("chains of {} pairs of {k} positions were to go on", pairs.len()),
+            format!("one pair of {CONTRACTION_CHUNK} at most, and no `accumulate`"),
         ));
     }
     match bias {
@@ -59,11 +68,32 @@ pub(super) fn check(
     if num_rows == 0 || n == 0 || k == 0 {
         return Ok(());
     }
+    packed_b.map_or(Ok(()), |packed| packed_fits(isa, gemm, pairs, packed))?;
     for pair in pairs {
         operand("A", gemm.a, pair.a_offset, rows.end, k, a.len())?;
         operand("B", gemm.b, pair.b_offset, k, n, b.len())?;
     }
     Ok(())
+}
+
+fn packed_fits(isa: Isa, gemm: &Gemm, pairs: &[Pair], packed: &PackedB) -> Result<()> {
+    if packed.sizes() != [gemm.k, gemm.n] {
+        let [k, n] = packed.sizes();
+        return Err(refuse(
+            format!("B was packed as {k} x {n}"),
+            format!("{} x {}", gemm.k, gemm.n),
+        ));
+    }
+    if !packed.is_for(isa) {
+        return Err(refuse("B was packed for other instructions".into(), format!("{isa:?}")));
+    }
+    match pairs {
+        [Pair { b_offset: 0, .. }] => Ok(()),
+        _ => Err(refuse(
+            format!("B was packed and there are {} pairs", pairs.len()),
+            "one whose B begins with the first element".into(),
+        )),
+    }
 }
 
 fn operand(

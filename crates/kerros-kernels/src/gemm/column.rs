@@ -8,7 +8,7 @@ use kerros_core::law::CONTRACTION_CHUNK;
 
 use super::blocking::Product;
 use super::scratch::Scratch;
-use super::tile::{DotRows, Finish, Segment, Tile, Tiles};
+use super::tile::{DotRows, Extras, Finish, Segment, Start, Tile, Tiles};
 use super::tile_scalar::{gated, relu};
 use super::{Activation, Matrix};
 
@@ -16,6 +16,8 @@ use super::{Activation, Matrix};
 pub(super) fn suits<T: Tiles>(product: &Product<'_>) -> bool {
     let Matrix { row_stride, col_stride } = product.gemm.a;
     let contiguous = row_stride == 1 || col_stride == 1;
+    // Rows of A that lie side by side have no chains that could go on.
+    let contiguous = contiguous && (!product.gemm.continues || col_stride != 1);
     product.gemm.n == 1 && product.rows.len() >= T::LANES && T::LANES > 1 && contiguous
 }
 
@@ -28,6 +30,10 @@ pub(super) fn multiply<T: Tiles>(
 ) {
     let gemm = product.gemm;
     let y = scratch.totals.take(product.rows.len());
+    if gemm.continues {
+        y.iter_mut().zip(c.iter().step_by(gemm.c_row_stride.max(1))).for_each(|(y, c)| *y = *c);
+    }
+    let extras = gemm.continues.then_some(Extras { start: Start::Out, gate: None });
     for chunk in product.parts(CONTRACTION_CHUNK) {
         let (k, add_out) = (chunk.len, !chunk.in_first_chunk);
         let (x, x_stride) = (chunk.b, gemm.b.row_stride);
@@ -49,7 +55,7 @@ pub(super) fn multiply<T: Tiles>(
                     b_padded: false,
                     out_row_stride: 0,
                     finish: Finish { add_out, ..Finish::default() },
-                    extras: None,
+                    extras: extras.as_ref(),
                 };
                 tiles.tile(&tile, y);
             }

@@ -3,7 +3,8 @@
 //! The one kernel family under dense layers, their gradients, convolutions and attention.
 //! [`gemm`] checks every length; then `blocking` cuts the product into register tiles (or
 //! `column`, when C has a single column), `pack` copies operands into the order in which
-//! the tiles read them, and `tile_registers` and `tile_scalar` compute.
+//! the tiles read them (`packed`: once for several products), and `tile_registers` and
+//! `tile_scalar` compute.
 //!
 //! # The law
 //! For every element of C, whatever the instruction set and however the rows are shared
@@ -22,6 +23,7 @@ pub(crate) mod cuts;
 pub(crate) mod pack;
 #[cfg(target_arch = "x86_64")]
 mod pack_registers;
+mod packed;
 #[cfg(target_arch = "x86_64")]
 mod register;
 #[cfg(target_arch = "x86_64")]
@@ -41,6 +43,7 @@ use std::ops::Range;
 
 use kerros_core::Result;
 
+pub use packed::PackedB;
 pub use scratch::Scratch;
 
 use crate::Isa;
@@ -104,6 +107,9 @@ pub struct Gemm {
     pub c_row_stride: usize,
     /// Whether the product is added to what C holds; otherwise C is overwritten unread.
     pub accumulate: bool,
+    /// Whether the chains of a contraction of one chunk at most go on from what C holds, as if
+    /// earlier positions had led there; of a single pair, and instead of `accumulate`.
+    pub continues: bool,
     /// Whether a row vector is added to every row.
     pub has_bias: bool,
     /// What is applied then.
@@ -124,6 +130,7 @@ impl Gemm {
             b: Matrix::row_major(n),
             c_row_stride: n,
             accumulate: false,
+            continues: false,
             has_bias: false,
             activation: Activation::Identity,
             gated: false,
@@ -138,6 +145,8 @@ pub struct Operands<'a> {
     pub a: &'a [f32],
     /// The whole of every B.
     pub b: &'a [f32],
+    /// The same B, packed for this product: with a single pair that begins with the first element.
+    pub packed_b: Option<&'a PackedB>,
     /// `n` numbers, exactly when [`Gemm::has_bias`].
     pub bias: Option<&'a [f32]>,
     /// For the computed rows of C and nothing before them, `n` numbers each without gaps, exactly
@@ -194,7 +203,7 @@ pub fn gemm(
     c_rows: &mut [f32],
     scratch: &mut Scratch,
 ) -> Result<()> {
-    check::check(gemm, &rows, pairs, operands, c_rows)?;
+    check::check(isa, gemm, &rows, pairs, operands, c_rows)?;
     if rows.is_empty() || gemm.n == 0 {
         return Ok(());
     }

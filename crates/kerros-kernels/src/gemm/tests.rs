@@ -6,7 +6,7 @@ use kerros_core::law::{CONTRACTION_CHUNK, dot_chain};
 use kerros_core::program::Binary;
 use kerros_core::{ErrorKind, Philox, Result, philox};
 
-use super::{Activation, Gemm, Matrix, Operands, Pair, Scratch, gemm};
+use super::{Activation, Gemm, Matrix, Operands, PackedB, Pair, Scratch, gemm};
 use crate::Isa;
 
 /// How an operand is stored.
@@ -164,11 +164,18 @@ impl Case {
     }
 
     /// C after computing the rows between each two of these bounds.
-    fn computed(&self, isa: Isa, bounds: &[usize], scratch: &mut Scratch) -> Vec<f32> {
+    fn computed(
+        &self,
+        isa: Isa,
+        bounds: &[usize],
+        packed_b: Option<&PackedB>,
+        scratch: &mut Scratch,
+    ) -> Vec<f32> {
         let mut c = self.c.clone();
         for part in bounds.windows(2) {
             let start = (part[0] * self.gemm.c_row_stride).min(c.len());
-            self.run(isa, part[0]..part[1], &mut c[start..], scratch).expect("the case is sound");
+            let c_rows = &mut c[start..];
+            self.run(isa, part[0]..part[1], packed_b, c_rows, scratch).expect("the case is sound");
         }
         c
     }
@@ -177,6 +184,7 @@ impl Case {
         &self,
         isa: Isa,
         rows: Range<usize>,
+        packed_b: Option<&PackedB>,
         c_rows: &mut [f32],
         scratch: &mut Scratch,
     ) -> Result<()> {
@@ -184,20 +192,30 @@ impl Case {
         let operands = Operands {
             a: &self.a,
             b: &self.b,
+            packed_b,
             bias: self.bias.as_deref(),
             gate: self.gate.as_deref().map(|gate| &gate[rows.start * n..rows.end * n]),
         };
         gemm(isa, &self.gemm, rows, &self.pairs, operands, c_rows, scratch)
     }
 
-    /// Every instruction set, whole and in uneven parts, gives the bits of the law.
+    /// Every instruction set, whole and in uneven parts, also with B packed for all of them, gives
+    /// the bits of the law.
     fn check(&self) {
         let m = self.gemm.m;
         let expected = self.expected();
-        let mut scratch = Scratch::new();
+        let (mut scratch, mut packed) = (Scratch::new(), PackedB::new());
         for isa in Isa::available() {
-            for bounds in [vec![0, m], vec![0, m / 3, m - m / 4, m]] {
-                let computed = self.computed(isa, &bounds, &mut scratch);
+            let can_be_packed = matches!(self.pairs[..], [Pair { b_offset: 0, .. }]);
+            let packed = can_be_packed.then(|| {
+                packed.pack(isa, &self.gemm, &self.b);
+                &packed
+            });
+            let (whole, parts) = (vec![0, m], vec![0, m / 3, m - m / 4, m]);
+            for (bounds, packed) in
+                [(&whole, None), (&parts, None), (&whole, packed), (&parts, packed)]
+            {
+                let computed = self.computed(isa, bounds, packed, &mut scratch);
                 for (index, (&got, &want)) in computed.iter().zip(&expected).enumerate() {
                     assert!(
                         got.to_bits() == want.to_bits() || got.is_nan() && want.is_nan(),
@@ -254,7 +272,7 @@ fn strides_that_reach_nothing_may_be_anything() {
     let expected = Case::new(1, 50, 20).expected();
     for isa in Isa::available() {
         let mut c = one_row.c.clone();
-        one_row.run(isa, 0..1, &mut c, &mut Scratch::new()).unwrap();
+        one_row.run(isa, 0..1, None, &mut c, &mut Scratch::new()).unwrap();
         assert_eq!(c, expected);
     }
 }
@@ -378,7 +396,7 @@ fn the_sum_is_a_chain_of_fused_multiply_adds() {
     case.a = vec![1.0, 1.0 + e];
     case.b = vec![-1.0, 1.0 - e];
     for isa in Isa::available() {
-        assert_eq!(case.computed(isa, &[0, 1], &mut Scratch::new()), [-e * e]);
+        assert_eq!(case.computed(isa, &[0, 1], None, &mut Scratch::new()), [-e * e]);
     }
 }
 
@@ -389,7 +407,7 @@ fn what_does_not_fit_is_refused() {
         let mut c = vec![7.0; c_len];
         let mut scratch = Scratch::new();
         for isa in Isa::available() {
-            let error = case.run(isa, rows.clone(), &mut c, &mut scratch).unwrap_err();
+            let error = case.run(isa, rows.clone(), None, &mut c, &mut scratch).unwrap_err();
             assert_eq!(error.kind(), ErrorKind::Shape);
         }
         assert!(c.iter().all(|&c| c == 7.0));
@@ -420,7 +438,7 @@ fn what_does_not_fit_is_refused() {
     // Rows that are not computed need not exist in A.
     let mut short = sound.clone();
     short.a.truncate(100);
-    short.run(Isa::detect(), 0..10, &mut vec![0.0; 300], &mut Scratch::new()).unwrap();
+    short.run(Isa::detect(), 0..10, None, &mut vec![0.0; 300], &mut Scratch::new()).unwrap();
     refused(&short, 0..11, 600);
 }
 
@@ -428,7 +446,8 @@ fn what_does_not_fit_is_refused() {
 fn messages_name_what_was_received_and_expected() {
     let mut case = Case::new(2, 3, 4);
     case.b.pop();
-    let error = case.run(Isa::detect(), 0..2, &mut [0.0; 6], &mut Scratch::new()).unwrap_err();
+    let error =
+        case.run(Isa::detect(), 0..2, None, &mut [0.0; 6], &mut Scratch::new()).unwrap_err();
     assert_eq!(
         error.to_string(),
         "matrix product: B has 11 elements\n  expected: at least 12, for 4 x 3 with strides 3 \

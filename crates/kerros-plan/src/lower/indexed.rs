@@ -17,12 +17,12 @@ pub(super) fn gather(op: &Gather, call: &Call<'_>) -> Work {
     let (reads, split) = match outer {
         // Each thread picks by some of the indices.
         1 => match call.split_of(picked) {
-            Split::Rows(rows) => (vec![call.whole(0), call.part(1)], Split::Rows(rows)),
             Split::Single => (vec![call.whole(0), call.whole(1)], Split::Single),
+            split => (vec![call.whole(0), call.part(1)], split),
         },
         _ => match call.split_of(outer) {
-            Split::Rows(rows) => (vec![call.part(0), call.whole(1)], Split::Rows(rows)),
             Split::Single => (vec![call.whole(0), call.whole(1)], Split::Single),
+            split => (vec![call.part(0), call.whole(1)], split),
         },
     };
     Work { kernel, reads, split, cost: COST_PER_INSTR * outer * picked * inner }

@@ -80,8 +80,8 @@ fn join(pieces: Vec<Piece>, outer: usize, call: &Call<'_>) -> Work {
     let (access, split) = match (outer, call.split_of(outer)) {
         // One row of pieces: each thread fills some of it.
         (1, _) if rows > 1 => (Access::Whole, Split::Rows(rows)),
-        (_, split @ Split::Rows(_)) => (Access::Part, split),
         (_, Split::Single) => (Access::Whole, Split::Single),
+        (_, split) => (Access::Part, split),
     };
     let reads = call.reads.iter().map(|&buffer| Operand { buffer, access }).collect();
     let cost = COST_PER_INSTR * call.node.ty.shape.num_elements();

@@ -1,0 +1,209 @@
+//! Sums over rows that come a few at a time: how a thread that takes a few rows through many steps
+//! adds up what each of them gives to a sum over all.
+//!
+//! The laws of contractions and of reductions cut a sum into parts ([`CONTRACTION_CHUNK`],
+//! [`COLUMN_PIECE`]) and say how the parts are added. Within a part the rows come in order; so a
+//! part may be left and taken up again: [`add_rows`], and for matrix products
+//! [`Gemm::continues`](crate::gemm::Gemm::continues). [`combine`] adds the parts.
+//!
+//! [`CONTRACTION_CHUNK`]: kerros_core::law::CONTRACTION_CHUNK
+//! [`COLUMN_PIECE`]: kerros_core::law::reduce::COLUMN_PIECE
+
+use kerros_core::law::Lanes;
+
+use crate::Isa;
+use crate::lanes::{Kernel, dispatch};
+use crate::reduce::fold::{Sum, Tree};
+use crate::reduce::row::{load, store};
+
+/// Adds rows to the sums of their columns, one row after the other: `s[i] = s[i] + x[r, i]`.
+///
+/// # Shape
+/// `sums: [columns]`, `rows: [rows, columns]`.
+///
+/// # Parameters
+/// With `fresh` the sums begin at 0, whatever they held.
+///
+/// # Panics
+/// When `rows` is not a number of rows as long as `sums`.
+pub fn add_rows(isa: Isa, rows: &[f32], fresh: bool, sums: &mut [f32]) {
+    assert!(rows.len().is_multiple_of(sums.len().max(1)), "{} in {}", rows.len(), sums.len());
+    dispatch(isa, AddRows { rows, fresh, sums });
+}
+
+struct AddRows<'a> {
+    rows: &'a [f32],
+    fresh: bool,
+    sums: &'a mut [f32],
+}
+
+/// Registers of sums side by side.
+const BLOCK: usize = 4;
+
+impl Kernel for AddRows<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<V: Lanes>(self) {
+        let AddRows { rows, fresh, sums } = self;
+        let columns = sums.len();
+        for (at, sums) in sums.chunks_mut(BLOCK * V::WIDTH).enumerate() {
+            let first = at * BLOCK * V::WIDTH;
+            let mut totals = [V::splat(0.0); BLOCK];
+            if !fresh {
+                for (total, sums) in totals.iter_mut().zip(sums.chunks(V::WIDTH)) {
+                    *total = load(sums, sums.len());
+                }
+            }
+            for row in rows.chunks_exact(columns) {
+                let row = &row[first..first + sums.len()];
+                for (total, row) in totals.iter_mut().zip(row.chunks(V::WIDTH)) {
+                    *total = total.add(load(row, row.len()));
+                }
+            }
+            for (total, sums) in totals.into_iter().zip(sums.chunks_mut(V::WIDTH)) {
+                let len = sums.len();
+                store(total, sums, len);
+            }
+        }
+    }
+}
+
+/// In which order parts of sums are added.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Order {
+    /// One after the other: the law of contractions.
+    InTurn,
+    /// By [`tree`](kerros_core::law::reduce::tree): the law of reductions.
+    Tree,
+}
+
+/// Adds parts of sums: `y[i] = x[0, i] + x[1, i] + ..`, in this order. `y` holds the elements from
+/// `first` on.
+///
+/// # Shape
+/// `parts: [parts, len]`, at least one part; `y` a part of `[len]`.
+///
+/// # Panics
+/// When a slice has not the length that is said.
+pub fn combine(isa: Isa, order: Order, len: usize, first: usize, parts: &[f32], y: &mut [f32]) {
+    assert!(first + y.len() <= len, "{} elements from {first} on, of {len}", y.len());
+    assert!(parts.len() >= len && parts.len().is_multiple_of(len.max(1)), "parts of {len}");
+    dispatch(isa, Combine { order, len, first, parts, y });
+}
+
+struct Combine<'a> {
+    order: Order,
+    len: usize,
+    first: usize,
+    parts: &'a [f32],
+    y: &'a mut [f32],
+}
+
+impl Kernel for Combine<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<V: Lanes>(self) {
+        let Combine { order, len, first, parts, y } = self;
+        for (at, y) in y.chunks_mut(V::WIDTH).enumerate() {
+            let (start, count) = (first + at * V::WIDTH, y.len());
+            let mut total = load::<V>(&parts[start..], count);
+            match order {
+                Order::InTurn => {
+                    for part in parts.chunks_exact(len).skip(1) {
+                        total = total.add(load(&part[start..], count));
+                    }
+                }
+                Order::Tree => {
+                    let mut tree = Tree::<V, 1>::new();
+                    for part in parts.chunks_exact(len) {
+                        tree.push::<Sum>([load(&part[start..], count)]);
+                    }
+                    [total] = tree.finish::<Sum>();
+                }
+            }
+            store(total, y, count);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use kerros_core::law::CONTRACTION_CHUNK;
+    use kerros_core::law::reduce::{COLUMN_PIECE, down_column};
+
+    use super::*;
+    use crate::gemm::{Gemm, Matrix, Operands, Pair, Scratch, gemm};
+    use crate::reduce::tests::{numbers, words};
+
+    /// Where blocks of at most this many rows begin and end that do not cross these bounds.
+    fn blocks(rows: usize, most: usize, bound: usize) -> Vec<std::ops::Range<usize>> {
+        let mut blocks = Vec::new();
+        let mut start = 0;
+        while start < rows {
+            let end = rows.min(start + most).min((start / bound + 1) * bound);
+            blocks.push(start..end);
+            start = end;
+        }
+        blocks
+    }
+
+    #[test]
+    fn rows_a_few_at_a_time_are_the_reduction_of_all() {
+        for (rows, columns, most) in [(1, 1, 1), (300, 7, 11), (1024, 33, 64), (1500, 70, 256)] {
+            let x = numbers(1, rows * columns);
+            let want: Vec<f32> = (0..columns)
+                .map(|i| down_column(rows, 0.0, |r| x[r * columns + i], |a, b| a + b))
+                .collect();
+            for isa in Isa::available() {
+                let pieces = rows.div_ceil(COLUMN_PIECE);
+                let mut sums = vec![f32::NAN; pieces * columns];
+                for block in blocks(rows, most, COLUMN_PIECE) {
+                    let piece = block.start / COLUMN_PIECE;
+                    let sums = &mut sums[piece * columns..(piece + 1) * columns];
+                    let fresh = block.start.is_multiple_of(COLUMN_PIECE);
+                    add_rows(isa, &x[block.start * columns..block.end * columns], fresh, sums);
+                }
+                let mut y = vec![f32::NAN; columns];
+                let (left, right) = y.split_at_mut(columns / 2);
+                combine(isa, Order::Tree, columns, 0, &sums, left);
+                combine(isa, Order::Tree, columns, columns / 2, &sums, right);
+                assert_eq!(words(&y), words(&want), "{rows} x {columns} {isa:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn products_a_few_rows_at_a_time_are_the_product_of_all() {
+        for (rows, m, n, most) in
+            [(1, 1, 1, 1), (1500, 7, 40, 48), (2048, 30, 1, 64), (2100, 13, 33, 300)]
+        {
+            let (a, b) = (numbers(1, rows * m), numbers(2, rows * n));
+            let product =
+                Gemm { a: Matrix::row_major(m).transposed(), ..Gemm::row_major(m, n, rows) };
+            for isa in Isa::available() {
+                let (mut scratch, mut want) = (Scratch::new(), vec![f32::NAN; m * n]);
+                let all = Operands { a: &a, b: &b, ..Operands::default() };
+                let pairs = [Pair::default()];
+                gemm(isa, &product, 0..m, &pairs, all, &mut want, &mut scratch).unwrap();
+                let mut parts = vec![f32::NAN; rows.div_ceil(CONTRACTION_CHUNK) * m * n];
+                for block in blocks(rows, most, CONTRACTION_CHUNK) {
+                    let chunk = block.start / CONTRACTION_CHUNK;
+                    let fresh = block.start.is_multiple_of(CONTRACTION_CHUNK);
+                    let own = Gemm { k: block.len(), continues: !fresh, ..product };
+                    let operands = Operands {
+                        a: &a[block.start * m..block.end * m],
+                        b: &b[block.start * n..block.end * n],
+                        ..Operands::default()
+                    };
+                    let c = &mut parts[chunk * m * n..(chunk + 1) * m * n];
+                    gemm(isa, &own, 0..m, &pairs, operands, c, &mut scratch).unwrap();
+                }
+                let mut found = vec![f32::NAN; m * n];
+                combine(isa, Order::InTurn, m * n, 0, &parts, &mut found);
+                assert_eq!(words(&found), words(&want), "{rows} x {m} x {n} {isa:?}");
+            }
+        }
+    }
+}
