@@ -17,6 +17,8 @@
 //! payload is left open.
 
 mod blocking;
+#[cfg(target_arch = "x86_64")]
+mod chain_avx2;
 mod check;
 mod column;
 pub(crate) mod cuts;

@@ -2,6 +2,8 @@
 
 use kerros_core::law::Lanes;
 
+use super::chain_avx2::Positions;
+
 /// A register that reads and writes wherever a pointer leads, and turns squares of numbers round.
 ///
 /// Like all of [`Lanes`], its methods belong inside functions compiled for the instruction set of
@@ -37,6 +39,19 @@ pub(super) trait Register: Lanes {
     /// Registers of which number `p` holds element `p` of `WIDTH` rows, one row per lane; row `i`
     /// begins at `i * row_stride`, but not later than `last_row`.
     fn load_transposed(numbers: &[f32], row_stride: usize, last_row: usize) -> Self::Square;
+
+    /// Adds the products of the first of some positions to the sums of a tile; gives how many they
+    /// were, perhaps none.
+    ///
+    /// # Safety
+    /// At each position `ROWS` elements of A and `VECTORS` registers of B can be read.
+    #[inline(always)]
+    unsafe fn chain<const ROWS: usize, const VECTORS: usize>(
+        _sums: &mut [[Self; VECTORS]; ROWS],
+        _positions: Positions,
+    ) -> usize {
+        0
+    }
 
     /// `x` where the gate is more than 0 or NaN, otherwise 0.
     #[inline(always)]

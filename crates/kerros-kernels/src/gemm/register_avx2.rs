@@ -4,6 +4,7 @@ use std::arch::x86_64::*;
 
 use kerros_core::law::Lanes;
 
+use super::chain_avx2::{Positions, five_rows, six_rows};
 use super::register::Register;
 use crate::lanes::avx2::{Avx2, store_first};
 
@@ -33,6 +34,23 @@ impl Register for Avx2 {
     unsafe fn store_first(self, to: *mut f32, num: usize) {
         // SAFETY: the caller's promise; AVX2 as above.
         unsafe { store_first(to, num, self.0) }
+    }
+
+    #[inline(always)]
+    unsafe fn chain<const ROWS: usize, const VECTORS: usize>(
+        sums: &mut [[Self; VECTORS]; ROWS],
+        positions: Positions,
+    ) -> usize {
+        let sums = sums.as_mut_ptr();
+        // SAFETY: the caller's promise; the pointer leads to as many sums as the branch says; AVX2
+        // as above.
+        unsafe {
+            match (ROWS, VECTORS) {
+                (5, 2) => five_rows(&mut *sums.cast(), positions),
+                (6, 2) => six_rows(&mut *sums.cast(), positions),
+                _ => 0,
+            }
+        }
     }
 
     /// The rows are loaded by halves, so that lane group `q` of a register holds a half of row

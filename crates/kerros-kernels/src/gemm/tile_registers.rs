@@ -3,6 +3,7 @@
 use std::arch::x86_64::{_MM_HINT_T0, _mm_prefetch};
 use std::hint::black_box;
 
+use super::chain_avx2::Positions;
 use super::pack::Packing;
 use super::pack_registers;
 use super::register::Register;
@@ -274,13 +275,32 @@ unsafe fn one<
     let num_pointers = ROWS.div_ceil(ROWS_PER_POINTER);
     let mut b_row = b_start;
     for segment in tile.segments {
-        let first = a_start.wrapping_add(segment.offset);
+        let mut first = a_start.wrapping_add(segment.offset);
+        let mut len = segment.len;
+        if !MASK_B {
+            let positions = Positions {
+                len,
+                a: first,
+                a_row_stride,
+                a_col_stride,
+                b: b_row,
+                b_row_stride: tile.b_row_stride,
+                // What is packed is foreseen by the processor.
+                ahead: if tile.b_padded { 0 } else { ahead },
+            };
+            // SAFETY: `Tile::check` proved `ROWS` elements of A and whole vectors of B, as nothing
+            // is masked, at each position.
+            let done = unsafe { R::chain(&mut sums, positions) };
+            first = first.wrapping_add(done * a_col_stride);
+            b_row = b_row.wrapping_add(done * tile.b_row_stride);
+            len -= done;
+        }
         for (group, pointer) in a_rows[..num_pointers].iter_mut().enumerate() {
             // The compiler must not know how the pointers relate, or it would derive one from
             // the other at each step, with additions that compete with the multiply-adds.
             *pointer = black_box(first.wrapping_add(group * ROWS_PER_POINTER * a_row_stride));
         }
-        for _ in 0..segment.len {
+        for _ in 0..len {
             let mut b = [R::splat(0.0); VECTORS];
             unrolled!(VECTORS, |v| {
                 let from = b_row.wrapping_add(v * R::WIDTH);
