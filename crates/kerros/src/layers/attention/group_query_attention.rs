@@ -182,7 +182,7 @@ impl Layer for GroupQueryAttention {
     }
 
     fn call<'g>(&self, _inputs: &[Node<'g>], call: &Call<'_, 'g>) -> Result<Vec<Node<'g>>> {
-        let given = HeadInputs::of(call)?;
+        let given = HeadInputs::of(call, true)?;
         let shapes = [given.query, given.value, given.key].map(|node| node.shape());
         let parts = self.parts(&shapes[0], &shapes[1], &shapes[2])?;
         let query = parts.apply("query", given.query, call)?;

@@ -58,11 +58,12 @@ pub(super) const PARAMETERS: &[&str] =
 pub(super) const BUILT_FROM: &[&str] = &["query", "value", "key"];
 
 impl<'g> HeadInputs<'g> {
-    /// Finds the inputs; the key is the value where none is given.
+    /// Finds the inputs; the key is the value where none is given. Where a layer does not heed the
+    /// argument `query_mask`, only the mask that came with the query counts.
     ///
     /// # Errors
     /// [`ErrorKind::Argument`] without a query or a value.
-    pub(super) fn of(call: &Call<'_, 'g>) -> Result<Self> {
+    pub(super) fn of(call: &Call<'_, 'g>, heeds_query_mask: bool) -> Result<Self> {
         let one = |name: &str| call.tensors(name).first().copied();
         let (Some(query), Some(value)) = (one("query"), one("value")) else {
             return Err(Error::new(
@@ -75,7 +76,7 @@ impl<'g> HeadInputs<'g> {
         let came = |at: usize| call.masks.get(at).copied().flatten();
         let mask = |name: &str, at: usize| one(name).or_else(|| came(at));
         let masks = [
-            mask("query_mask", 0),
+            if heeds_query_mask { mask("query_mask", 0) } else { came(0) },
             mask("value_mask", 1),
             one("key_mask").or_else(|| key.and_then(|_| came(2))),
         ];

@@ -27,8 +27,9 @@ use crate::object::{Config, ConfigReader, Described, Entry};
 ///
 /// Called as `layer.on(arguments([&query, &value]).with("use_causal_mask", true))`; further
 /// keywords: `key`, `attention_mask` (where 0, nothing is taken: `[batch, T, S]`),
-/// `query_mask`, `value_mask`, `key_mask` (`[batch, T]` or `[batch, S]`; by default the masks
-/// that came with the tensors), `return_attention_scores`.
+/// `value_mask`, `key_mask` (`[batch, S]`; by default the masks that came with the tensors),
+/// `return_attention_scores`. As in Keras, the argument `query_mask` says nothing: the mask that
+/// came with the query is taken.
 ///
 /// # Parameters
 /// - `num_heads`, `key_dim`: how many heads, and how wide query and key are in each; at least 1.
@@ -215,7 +216,7 @@ impl Layer for MultiHeadAttention {
     }
 
     fn call<'g>(&self, _inputs: &[Node<'g>], call: &Call<'_, 'g>) -> Result<Vec<Node<'g>>> {
-        let given = HeadInputs::of(call)?;
+        let given = HeadInputs::of(call, false)?;
         let shapes = [given.query, given.value, given.key].map(|node| node.shape());
         let parts = self.parts(&shapes[0], &shapes[1], &shapes[2])?;
         let query = parts.apply("query", given.query, call)?;
