@@ -1,6 +1,6 @@
 use std::sync::Arc;
 
-use kerros_core::{Error, ErrorKind, Result, Shape, Tensor};
+use kerros_core::{DType, Error, ErrorKind, Result, Shape, Tensor};
 use kerros_graph::Node;
 use serde_json::{Value, json};
 
@@ -134,7 +134,8 @@ impl Layer for Rescaling {
     }
 
     fn call<'g>(&self, inputs: &[Node<'g>], _call: &Call<'_, 'g>) -> Result<Vec<Node<'g>>> {
-        let x = inputs[0];
+        // Pixels may be whole numbers.
+        let x = inputs[0].cast(DType::F32);
         let graph = x.graph();
         Ok(vec![x * graph.literal(self.scale.tensor()?) + graph.literal(self.offset.tensor()?)])
     }
