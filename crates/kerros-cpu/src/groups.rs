@@ -12,9 +12,11 @@ use kerros_plan::plan::{Access, BufferId, Home, Kernel, Split};
 
 /// Weights of a larger part of the second-level cache do not stay there beside a block of rows.
 const WEIGHT_PART: usize = 8;
-/// Weights are packed once for all blocks of rows, and read by each from beyond the second-level
-/// cache where they do not fit: up to this many times its size.
+/// Weights are packed once for all blocks of rows, by each thread, and read by each block from beyond
+/// the second-level cache where they do not fit: up to this many times its size.
 const PACKED_WEIGHTS: usize = 4;
+/// What the packed weights of all products of a group may take together, likewise.
+const ALL_PACKED_WEIGHTS: usize = 32;
 /// Matrix products want blocks of multiples of this many of their rows, so that they have whole
 /// tiles.
 const BLOCK_GRAIN: usize = 48;
@@ -105,8 +107,16 @@ fn size(plan: &Plan, group: Group, block_bytes: usize) -> Vec<Group> {
         _ => fitting,
     };
     let mut parts: Vec<(bool, Group)> = Vec::new();
+    let mut packed = 0;
     for at in group.steps {
-        let alone = wants_more_rows(&plan.steps[at].kernel, rows, blocks);
+        let kernel = &plan.steps[at].kernel;
+        let weights = match kernel {
+            Kernel::Gemm { batch: 1, n, k, .. } => 4 * n * k,
+            _ => 0,
+        };
+        let too_much = weights > 0 && packed + weights > l2_bytes() * ALL_PACKED_WEIGHTS;
+        let alone = too_much || wants_more_rows(kernel, rows, blocks);
+        packed += if alone { 0 } else { weights };
         match parts.last_mut() {
             Some((same, last)) if *same == alone => last.steps.end = at + 1,
             _ => {
@@ -144,8 +154,7 @@ fn row_bytes(plan: &Plan, steps: Range<usize>, rows: usize) -> usize {
 }
 
 /// Whether a kernel has too few rows to work with in a block: few rows of a matrix in each row of
-/// its step, or weights so large that they are read again for each block, and that is more than
-/// the rows themselves.
+/// its step, or weights so large that reading them for each block is more than the work.
 fn wants_more_rows(kernel: &Kernel, rows: usize, block_rows: usize) -> bool {
     let is_large = |weights: usize| 4 * weights > l2_bytes() / WEIGHT_PART;
     match kernel {
@@ -201,6 +210,25 @@ mod tests {
         // Here it is also handed out.
         let handed_out = plan(&graph, &[gradient]);
         assert!(group_of(&handed_out, is_gradient).passing.is_empty());
+    }
+
+    #[test]
+    fn packed_weights_of_many_layers_have_a_bound() {
+        let graph = Graph::new();
+        let mut x = graph.input("x", [4096, 64], DType::F32);
+        // Each is just not too large.
+        let width = l2_bytes() * PACKED_WEIGHTS / 4 / 64;
+        for layer in 0..20 {
+            let state =
+                |id: u32, shape: [usize; 2]| graph.state(StateId(id), "w", shape, DType::F32);
+            x = x.matmul(state(2 * layer, [64, width])).matmul(state(2 * layer + 1, [width, 64]));
+        }
+        // Rows of a block touch much: blocks of any size are allowed here.
+        let plan = plan(&graph, &[x]);
+        let groups = groups(&plan, usize::MAX / 2);
+        let in_blocks = groups.iter().flatten().filter(|group| group.block_rows < usize::MAX);
+        let packed = in_blocks.map(|group| group.steps.len()).sum::<usize>();
+        assert_eq!(packed * PACKED_WEIGHTS, ALL_PACKED_WEIGHTS);
     }
 
     #[test]
