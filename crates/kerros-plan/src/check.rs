@@ -92,9 +92,9 @@ fn threads_apart(plan: &Plan, steps: Range<usize>) -> Result<()> {
 fn apart(plan: &Plan, a: &Use<'_>, b: &Use<'_>) -> Result<()> {
     let (step_a, step_b) = (&plan.steps[a.step], &plan.steps[b.step]);
     let own = |found: &Use<'_>| found.operand.access == Access::Part;
-    let same_buffer = a.operand.buffer == b.operand.buffer;
+    let same_place = a.bytes == b.bytes;
     // Each thread has the same elements of both, and other threads others.
-    let alike = same_buffer && own(a) && own(b) && step_a.split == step_b.split;
+    let alike = same_place && own(a) && own(b) && step_a.split == step_b.split;
     let alone = step_a.split == Split::Single && step_b.split == Split::Single;
     if alike || alone || !(a.writes || b.writes) {
         return Ok(());
