@@ -154,7 +154,7 @@ fn row_bytes(plan: &Plan, steps: Range<usize>, rows: usize) -> usize {
 }
 
 /// Whether a kernel has too few rows to work with in a block: few rows of a matrix in each row of
-/// its step, or weights so large that reading them for each block is more than the work.
+/// its step, or weights too large for each thread to pack.
 fn wants_more_rows(kernel: &Kernel, rows: usize, block_rows: usize) -> bool {
     let is_large = |weights: usize| 4 * weights > l2_bytes() / WEIGHT_PART;
     match kernel {

@@ -1,7 +1,7 @@
 //! The checker: no two threads may touch the same bytes of a region when one writes, and no two
 //! values the same bytes while both are needed.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::ops::Range;
 
 use kerros_core::{Error, ErrorKind, Result};
@@ -52,9 +52,10 @@ struct Use<'a> {
 }
 
 /// Checks the threads of a region. Only operands whose buffers share bytes are compared, of
-/// which at least one is written.
+/// which at least one is written; and of those that no thread could tell from each other, one.
 fn threads_apart(plan: &Plan, steps: Range<usize>) -> Result<()> {
     let mut uses: BTreeMap<(u8, usize), Vec<Use<'_>>> = BTreeMap::new();
+    let mut known = HashSet::new();
     for step in steps {
         let found = &plan.steps[step];
         let reads = found.reads.iter().map(|read| (read, false));
@@ -67,7 +68,9 @@ fn threads_apart(plan: &Plan, steps: Range<usize>) -> Result<()> {
                 Home::Input(index) => (2, index),
                 Home::Literal(index) => (3, index),
             };
-            uses.entry(kind).or_default().push(Use { bytes, step, operand, writes });
+            if known.insert((kind, bytes.clone(), found.split, operand.access, writes)) {
+                uses.entry(kind).or_default().push(Use { bytes, step, operand, writes });
+            }
         }
     }
     for uses in uses.values_mut().filter(|uses| uses.iter().any(|found| found.writes)) {

@@ -111,8 +111,9 @@ fn plans_of_any_graph_are_sound() {
 }
 
 /// A plan of many thousand steps: a network of 2000 layers with shortcuts, whose gradient reads
-/// every layer again from the last to the first. Twice the layers take about twice as long;
-/// where a pass compared all steps with each other this test would take minutes.
+/// every layer again from the last to the first. Eight times the layers take eight times as long,
+/// and sixty-four times where a pass compares all steps with each other; what lies between leaves
+/// room for a busy machine.
 #[test]
 fn deep_networks_compile_in_time() {
     let seconds = |layers: u32| {
@@ -132,8 +133,9 @@ fn deep_networks_compile_in_time() {
         assert!(plan.steps.len() > 5 * layers as usize);
         begun.elapsed().as_secs_f64()
     };
-    let (half, whole) = (seconds(1000), seconds(2000));
-    assert!(whole < 5.0 * half.max(0.2), "{half} s, then {whole} s");
+    let least = |layers| (0..3).map(|_| seconds(layers)).fold(f64::INFINITY, f64::min);
+    let (few, many) = (least(500), least(4000));
+    assert!(many < 25.0 * few, "{few} s, then {many} s");
 }
 
 /// The reference device carries out a whole training step: it learns, and what it computes is

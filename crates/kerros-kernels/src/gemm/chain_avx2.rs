@@ -8,21 +8,8 @@
 
 use std::arch::asm;
 
+use super::register::Positions;
 use crate::lanes::avx2::Avx2;
-
-/// Positions of a chain, and where their operands are.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Positions {
-    /// How many.
-    pub len: usize,
-    pub a: *const f32,
-    pub a_row_stride: usize,
-    pub a_col_stride: usize,
-    pub b: *const f32,
-    pub b_row_stride: usize,
-    /// How many elements of B ahead to fetch into the L1 cache; 0 where that is not needed.
-    pub ahead: usize,
-}
 
 /// Positions to a turn of the loops.
 const TURN: usize = 2;

@@ -2,8 +2,6 @@
 
 use kerros_core::law::Lanes;
 
-use super::chain_avx2::Positions;
-
 /// A register that reads and writes wherever a pointer leads, and turns squares of numbers round.
 ///
 /// Like all of [`Lanes`], its methods belong inside functions compiled for the instruction set of
@@ -59,4 +57,18 @@ pub(super) trait Register: Lanes {
         let zero = Self::splat(0.0);
         Self::select(gate.le(zero), zero, self)
     }
+}
+
+/// Positions of a chain, and where their operands are.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Positions {
+    /// How many.
+    pub len: usize,
+    pub a: *const f32,
+    pub a_row_stride: usize,
+    pub a_col_stride: usize,
+    pub b: *const f32,
+    pub b_row_stride: usize,
+    /// How many elements of B ahead to fetch into the L1 cache; 0 where that is not needed.
+    pub ahead: usize,
 }

@@ -4,8 +4,8 @@ use std::arch::x86_64::*;
 
 use kerros_core::law::Lanes;
 
-use super::chain_avx2::{Positions, five_rows, six_rows};
-use super::register::Register;
+use super::chain_avx2::{five_rows, six_rows};
+use super::register::{Positions, Register};
 use crate::lanes::avx2::{Avx2, store_first};
 
 impl Register for Avx2 {

@@ -3,10 +3,9 @@
 use std::arch::x86_64::{_MM_HINT_T0, _mm_prefetch};
 use std::hint::black_box;
 
-use super::chain_avx2::Positions;
 use super::pack::Packing;
 use super::pack_registers;
-use super::register::Register;
+use super::register::{Positions, Register};
 use super::tile::{Alike, DotRows, Start, Tile, Tiles};
 use crate::lanes::avx2::Avx2;
 use crate::lanes::avx512::Avx512;
