@@ -12,7 +12,7 @@ use std::path::Path;
 use std::time::Instant;
 
 use kerros_graph::{Graph, Node};
-use kerros_plan::{CompileOptions, Plan, compile, explain};
+use kerros_plan::{ChunkLimits, CompileOptions, Plan, compile, explain};
 use mlp::{Step, has_kernel};
 
 const BATCH: usize = 32;
@@ -49,6 +49,22 @@ fn golden(name: &str, plan: &Plan) {
 #[test]
 fn the_training_step() {
     golden("mlp_train.txt", &training());
+}
+
+/// A batch of two chunks for each of two threads: the derivatives of the weights are summed before
+/// the barrier.
+#[test]
+fn the_training_step_of_a_large_batch() {
+    let graph = Graph::new();
+    Step::new(&graph, 4096).train().unwrap();
+    let chunks = Some(ChunkLimits { threads: 2, bytes: 512 * 1024 });
+    let options = CompileOptions { label: "train".into(), chunks, ..CompileOptions::default() };
+    let plan = compile(&graph, &[], &options, has_kernel).unwrap();
+    golden("mlp_train_chunks.txt", &plan);
+    // Three threads cannot have as many chunks each.
+    let chunks = chunks.map(|limits| ChunkLimits { threads: 3, ..limits });
+    let plan = compile(&graph, &[], &CompileOptions { chunks, ..options }, has_kernel).unwrap();
+    assert!(!explain::print(&plan).contains("chunk"), "{}", explain::print(&plan));
 }
 
 #[test]

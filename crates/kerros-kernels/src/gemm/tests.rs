@@ -443,6 +443,43 @@ fn what_does_not_fit_is_refused() {
 }
 
 #[test]
+fn a_packed_matrix_that_is_not_the_one_is_refused() {
+    let case = Case::new(7, 20, 30);
+    let packed = |gemm: &Gemm, b: &[f32]| {
+        let mut packed = PackedB::new();
+        packed.pack(Isa::detect(), gemm, b);
+        packed
+    };
+    let refused = |case: &Case, isa: Isa, packed: &PackedB| {
+        let mut c = case.c.clone();
+        let run = case.run(isa, 0..7, Some(packed), &mut c, &mut Scratch::new());
+        assert_eq!(run.unwrap_err().kind(), ErrorKind::Shape);
+        assert_eq!(c, case.c);
+    };
+    let own = packed(&case.gemm, &case.b);
+    refused(&case, Isa::detect(), &PackedB::new());
+    refused(&case, Isa::detect(), &packed(&Gemm::row_major(7, 30, 20), &case.b));
+    refused(&case.clone().pairs(1), Isa::detect(), &own);
+    refused(&case.clone().pairs(2), Isa::detect(), &own);
+    for isa in Isa::available().into_iter().filter(|isa| *isa != Isa::detect()) {
+        refused(&case, isa, &own);
+    }
+}
+
+#[test]
+fn chains_go_on_within_one_chunk_only() {
+    let refused = |case: Case| {
+        let continued = Case { gemm: Gemm { continues: true, ..case.gemm }, ..case };
+        let mut c = continued.c.clone();
+        let run = continued.run(Isa::detect(), 0..3, None, &mut c, &mut Scratch::new());
+        assert_eq!(run.unwrap_err().kind(), ErrorKind::Shape);
+    };
+    refused(Case::new(3, 4, 5).accumulate());
+    refused(Case::new(3, 4, 5).pairs(2));
+    refused(Case::new(3, 4, CONTRACTION_CHUNK + 1));
+}
+
+#[test]
 fn messages_name_what_was_received_and_expected() {
     let mut case = Case::new(2, 3, 4);
     case.b.pop();
