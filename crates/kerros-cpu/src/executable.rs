@@ -269,16 +269,6 @@ impl Executable for CpuExecutable {
         Ok(to_tensor(&self.plan.outputs[index].1, bytes))
     }
 
-    fn read_output(&self, index: usize, to: &mut [u8]) -> Result<()> {
-        let bytes = self.bytes_of(index)?;
-        if bytes.len() != to.len() {
-            return Err(Error::new(ErrorKind::Shape, format!("{} bytes of room", to.len()))
-                .expected(format!("{}", bytes.len())));
-        }
-        to.copy_from_slice(bytes);
-        Ok(())
-    }
-
     fn explain(&self) -> String {
         let plan = &self.plan;
         let mut text = String::new();

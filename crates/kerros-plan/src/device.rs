@@ -109,13 +109,6 @@ pub trait Executable: Send {
     /// No such output.
     fn output(&self, index: usize) -> Result<Tensor>;
 
-    /// Copies output `index` of the last run into `to`, which has its size in bytes: for
-    /// callers that collect many batches.
-    ///
-    /// # Errors
-    /// No such output, or another size.
-    fn read_output(&self, index: usize, to: &mut [u8]) -> Result<()>;
-
     /// What runs, step by step: kernels or fallbacks, layers, bytes, and times once measured.
     fn explain(&self) -> String;
 }

@@ -160,16 +160,6 @@ impl Executable for Evaluated {
         value.ok_or_else(|| Error::new(ErrorKind::Argument, format!("no output {index} yet")))
     }
 
-    fn read_output(&self, index: usize, to: &mut [u8]) -> Result<()> {
-        let value = self.output(index)?;
-        if to.len() != value.bytes().len() {
-            return Err(Error::new(ErrorKind::Shape, format!("{} bytes of room", to.len()))
-                .expected(format!("{}", value.bytes().len())));
-        }
-        to.copy_from_slice(value.bytes());
-        Ok(())
-    }
-
     fn explain(&self) -> String {
         kerros_graph::text::print(&self.graph)
     }

@@ -225,9 +225,12 @@ impl<T: ?Sized> Registry<T> {
     fn build(&self, entry: &Entry<T>, config: &Config) -> Result<Arc<T>> {
         let mut reader = ConfigReader::new(config);
         let built = (entry.from_config)(&mut reader);
-        let place = || format!("{} {}", self.noun, entry.class_name);
-        reader.finish().map_err(|error| error.context(place()))?;
-        built.map_err(|error| error.context(place()))
+        let place = |error: Error| error.context(format!("{} {}", self.noun, entry.class_name));
+        // What was not read because of an error is not unknown.
+        match built {
+            Ok(built) => reader.finish().map_err(place).map(|()| built),
+            Err(error) => Err(reader.refusals().err().unwrap_or(error)).map_err(place),
+        }
     }
 }
 
@@ -464,13 +467,20 @@ impl<'a> ConfigReader<'a> {
     ///
     /// # Errors
     /// [`ErrorKind::Unsupported`] naming every argument that was not.
-    pub fn finish(self) -> Result<()> {
+    pub fn finish(mut self) -> Result<()> {
         let unknown = self.config.keys().filter(|key| !self.used.contains(&key.as_str()));
-        let mut wrong = self.wrong;
-        wrong.extend(unknown.map(|key| format!("unknown argument `{key}`")));
-        match wrong.is_empty() {
+        self.wrong.extend(unknown.map(|key| format!("unknown argument `{key}`")));
+        self.refusals()
+    }
+
+    /// What was refused so far.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Unsupported`] naming every argument that was.
+    fn refusals(self) -> Result<()> {
+        match self.wrong.is_empty() {
             true => Ok(()),
-            false => Err(Error::new(ErrorKind::Unsupported, wrong.join("; "))),
+            false => Err(Error::new(ErrorKind::Unsupported, self.wrong.join("; "))),
         }
     }
 }

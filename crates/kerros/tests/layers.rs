@@ -7,15 +7,15 @@ use kerros::layers::{
     AdaptiveAveragePooling3D, AdaptiveMaxPooling1D, AdaptiveMaxPooling2D, AdaptiveMaxPooling3D,
     Add, AlphaDropout, Average, AveragePooling1D, AveragePooling2D, AveragePooling3D,
     BatchNormalization, Concatenate, Conv1D, Conv1DTranspose, Conv2D, Conv2DTranspose, Conv3D,
-    Conv3DTranspose, Cropping1D, Cropping2D, Cropping3D, Dense, DepthwiseConv1D, DepthwiseConv2D,
-    Dot, Dropout, ELU, Flatten, GaussianDropout, GaussianNoise, GlobalAveragePooling1D,
-    GlobalAveragePooling2D, GlobalAveragePooling3D, GlobalMaxPooling1D, GlobalMaxPooling2D,
-    GlobalMaxPooling3D, GroupNormalization, Identity, InputLayer, Layer, LayerNormalization,
-    LeakyReLU, Masking, MaxPooling1D, MaxPooling2D, MaxPooling3D, Maximum, Minimum, Multiply,
-    Normalization, PReLU, Permute, REGISTRY, RMSNormalization, ReLU, RepeatVector, Rescaling,
-    Reshape, SeparableConv1D, SeparableConv2D, Softmax, SpatialDropout1D, SpatialDropout2D,
-    SpatialDropout3D, SpectralNormalization, Subtract, UnitNormalization, UpSampling1D,
-    UpSampling2D, UpSampling3D, ZeroPadding1D, ZeroPadding2D, ZeroPadding3D,
+    Conv3DTranspose, Cropping1D, Cropping2D, Cropping3D, CustomScaleLayer, Dense, DepthwiseConv1D,
+    DepthwiseConv2D, Dot, Dropout, ELU, Flatten, GaussianDropout, GaussianNoise,
+    GlobalAveragePooling1D, GlobalAveragePooling2D, GlobalAveragePooling3D, GlobalMaxPooling1D,
+    GlobalMaxPooling2D, GlobalMaxPooling3D, GroupNormalization, Identity, InputLayer, Layer,
+    LayerNormalization, LayerScale, LeakyReLU, Masking, MaxPooling1D, MaxPooling2D, MaxPooling3D,
+    Maximum, Minimum, Multiply, Normalization, PReLU, Permute, REGISTRY, RMSNormalization, ReLU,
+    RepeatVector, Rescaling, Reshape, SeparableConv1D, SeparableConv2D, Softmax, SpatialDropout1D,
+    SpatialDropout2D, SpatialDropout3D, SpectralNormalization, Subtract, UnitNormalization,
+    UpSampling1D, UpSampling2D, UpSampling3D, ZeroPadding1D, ZeroPadding2D, ZeroPadding3D,
 };
 use kerros::model::{Input, IntoLayer};
 use kerros::plan::{Device, Reference};
@@ -130,6 +130,8 @@ fn all() -> Vec<Arc<dyn Layer>> {
         Arc::new(Minimum::new().name("min")),
         Arc::new(Concatenate::new().axis(1).name("cat")),
         Arc::new(Dot::new((1, 2)).normalize(true).name("dot")),
+        Arc::new(CustomScaleLayer::new(0.5).name("cs")),
+        Arc::new(LayerScale::new(0.5, 4).name("ls")),
         Arc::new(
             BatchNormalization::new()
                 .axis(1)

@@ -3,7 +3,7 @@
 use std::cell::RefCell;
 use std::ops::Range;
 
-use kerros_core::{Result, Tensor};
+use kerros_core::{DType, Result, Tensor};
 use kerros_graph::Node;
 
 use super::Layer;
@@ -69,7 +69,18 @@ impl<'a, 'g> Call<'a, 'g> {
     /// # Errors
     /// What the layer returns.
     pub(crate) fn apply(&self, layer: &dyn Layer, inputs: &[Node<'g>]) -> Result<Vec<Masked<'g>>> {
-        let results = layer.call_masked(inputs, self)?;
+        let mut results = match layer.keeps_whole_numbers() {
+            true => layer.call_masked(inputs, self)?,
+            false => {
+                let floats: Vec<Node<'g>> = inputs.iter().map(|x| x.cast(DType::F32)).collect();
+                layer.call_masked(&floats, self)?
+            }
+        };
+        // Keras's masks hang on tensors: one that comes out as it went in has its mask still.
+        for result in results.iter_mut().filter(|result| result.mask.is_none()) {
+            let same = inputs.iter().position(|input| input.id() == result.node.id());
+            result.mask = same.and_then(|at| self.masks.get(at).copied().flatten());
+        }
         if let Some(regularizer) = &layer.options().activity_regularizer {
             let regularizer = regularizer.resolve()?;
             for result in &results {

@@ -74,9 +74,11 @@ impl Embedding {
         self
     }
 
-    /// The vectors of entries.
+    /// The vectors of entries; negative ones count from the end of the table, as in Python.
     pub(super) fn look_up<'g>(&self, x: Node<'g>, embeddings: Node<'g>) -> Node<'g> {
-        embeddings.gather(x.cast(DType::I32), 0)
+        let entry = x.cast(DType::I32);
+        let length = x.graph().constant_i32(self.input_dim as i32);
+        embeddings.gather(entry.less(0.0).select(entry + length, entry), 0)
     }
 
     /// Which entries count, where entry 0 does not.
@@ -141,6 +143,10 @@ impl Layer for Embedding {
 
     fn weights(&self, _inputs: &[Shape]) -> Result<Vec<Weight>> {
         Ok(vec![self.embeddings.weight("embeddings", [self.input_dim, self.output_dim])?])
+    }
+
+    fn keeps_whole_numbers(&self) -> bool {
+        true
     }
 
     fn call<'g>(&self, inputs: &[Node<'g>], call: &Call<'_, 'g>) -> Result<Vec<Node<'g>>> {

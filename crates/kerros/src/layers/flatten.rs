@@ -71,6 +71,10 @@ impl Layer for Flatten {
         self.data_format.check()
     }
 
+    fn keeps_whole_numbers(&self) -> bool {
+        true
+    }
+
     fn call<'g>(&self, inputs: &[Node<'g>], _call: &Call<'_, 'g>) -> Result<Vec<Node<'g>>> {
         let x = self.data_format.to_last(inputs[0]);
         let shape = x.shape();

@@ -42,6 +42,10 @@ impl Layer for Identity {
         &self.options
     }
 
+    fn keeps_whole_numbers(&self) -> bool {
+        true
+    }
+
     fn supports_masking(&self) -> bool {
         true
     }

@@ -81,6 +81,10 @@ impl Layer for InputLayer {
         &self.options
     }
 
+    fn keeps_whole_numbers(&self) -> bool {
+        true
+    }
+
     fn call<'g>(&self, inputs: &[Node<'g>], _call: &Call<'_, 'g>) -> Result<Vec<Node<'g>>> {
         Ok(inputs.to_vec())
     }

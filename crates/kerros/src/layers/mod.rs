@@ -31,6 +31,7 @@ mod flatten;
 mod identity;
 mod image;
 mod input_layer;
+mod layer_scale;
 mod leaky_relu;
 mod masking;
 mod merge;
@@ -111,11 +112,13 @@ pub use image::random_zoom::RandomZoom;
 pub use image::resizing::Resizing;
 pub use image::solarization::Solarization;
 pub use input_layer::InputLayer;
+pub use layer_scale::LayerScale;
 pub use leaky_relu::LeakyReLU;
 pub use masking::Masking;
 pub use merge::add::Add;
 pub use merge::average::Average;
 pub use merge::concatenate::Concatenate;
+pub use merge::custom_scale_layer::CustomScaleLayer;
 pub use merge::dot::{Dot, DotAxes};
 pub use merge::maximum::Maximum;
 pub use merge::minimum::Minimum;
@@ -357,6 +360,12 @@ pub trait Layer: Described {
     /// An input that the layer cannot take.
     fn call<'g>(&self, inputs: &[Node<'g>], call: &Call<'_, 'g>) -> Result<Vec<Node<'g>>>;
 
+    /// Whether whole numbers and truth values come in as they are, as into layers that look
+    /// things up or only move them. Into all other layers they come as floats.
+    fn keeps_whole_numbers(&self) -> bool {
+        self.is_operation() || self.is_model()
+    }
+
     /// Whether masks go through it; without that a mask ends here.
     fn supports_masking(&self) -> bool {
         false
@@ -502,6 +511,8 @@ static ENTRIES: &[Entry<dyn Layer>] = &[
     merge::minimum::ENTRY,
     merge::concatenate::ENTRY,
     merge::dot::ENTRY,
+    merge::custom_scale_layer::ENTRY,
+    layer_scale::ENTRY,
     norm::batch_normalization::ENTRY,
     norm::layer_normalization::ENTRY,
     norm::rms_normalization::ENTRY,

@@ -91,6 +91,10 @@ impl Layer for Reshape {
         self.target(&inputs[0][1..]).map(|_| Vec::new())
     }
 
+    fn keeps_whole_numbers(&self) -> bool {
+        true
+    }
+
     fn call<'g>(&self, inputs: &[Node<'g>], _call: &Call<'_, 'g>) -> Result<Vec<Node<'g>>> {
         let x = inputs[0];
         let shape = x.shape();

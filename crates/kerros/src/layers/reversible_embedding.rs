@@ -144,6 +144,10 @@ impl Layer for ReversibleEmbedding {
         Ok(weights)
     }
 
+    fn keeps_whole_numbers(&self) -> bool {
+        true
+    }
+
     fn call<'g>(&self, inputs: &[Node<'g>], call: &Call<'_, 'g>) -> Result<Vec<Node<'g>>> {
         let x = inputs[0];
         if !call.flag("reverse") {

@@ -132,6 +132,10 @@ impl Layer for TimeDistributed {
         part::weights(&*self.layer, "layer", &part::name_of(&*self.layer), &[step])
     }
 
+    fn keeps_whole_numbers(&self) -> bool {
+        self.layer.keeps_whole_numbers()
+    }
+
     fn call<'g>(&self, inputs: &[Node<'g>], call: &Call<'_, 'g>) -> Result<Vec<Node<'g>>> {
         let x = inputs[0];
         let shape = x.shape();

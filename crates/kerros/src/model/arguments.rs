@@ -1,8 +1,10 @@
 //! What a layer is called with: tensors, lists of tensors, and plain values.
 
+use kerros_core::{Result, Tensor};
 use serde_json::Value;
 
 use crate::layers::Layer;
+use crate::operations;
 
 /// What some of Keras's layers take besides tensors, and masks, which all take.
 const KEYWORDS: [&str; 5] =
@@ -54,13 +56,35 @@ impl<T> Argument<T> {
         }
     }
 
-    /// The first plain value in it that is not null.
+    /// The same argument in which arrays have become tensors.
+    fn with_arrays(self, make: &mut impl FnMut(&Value) -> Result<T>) -> Result<Argument<T>> {
+        Ok(match self {
+            Argument::Tensor(tensor) => Argument::Tensor(tensor),
+            Argument::List(items) => {
+                let items = items.into_iter().map(|item| item.with_arrays(make));
+                Argument::List(items.collect::<Result<_>>()?)
+            }
+            Argument::Dictionary(entries) => {
+                let entries = entries.into_iter();
+                let entries = entries.map(|(key, item)| Ok((key, item.with_arrays(make)?)));
+                Argument::Dictionary(entries.collect::<Result<_>>()?)
+            }
+            Argument::Value(value) if operations::is_array(&value) => {
+                Argument::Tensor(make(&value)?)
+            }
+            Argument::Value(value) => Argument::Value(value),
+        })
+    }
+
+    /// The first plain value in it that is neither null nor an array.
     fn plain(&self) -> Option<&Value> {
         match self {
             Argument::Tensor(_) => None,
             Argument::List(items) => items.iter().find_map(Argument::plain),
             Argument::Dictionary(entries) => entries.iter().find_map(|(_, item)| item.plain()),
-            Argument::Value(value) => Some(value).filter(|value| !value.is_null()),
+            Argument::Value(value) => {
+                Some(value).filter(|value| !value.is_null() && !operations::is_array(value))
+            }
         }
     }
 
@@ -107,6 +131,21 @@ impl<T> Arguments<T> {
         Arguments { positional, keyword: keyword.collect() }
     }
 
+    /// The same arguments in which arrays have become tensors.
+    ///
+    /// # Errors
+    /// What `make` returns.
+    pub(super) fn with_arrays(
+        self,
+        make: &mut impl FnMut(&Value) -> Result<T>,
+    ) -> Result<Arguments<T>> {
+        let positional = self.positional.into_iter().map(|argument| argument.with_arrays(make));
+        let positional = positional.collect::<Result<_>>()?;
+        let keyword = self.keyword.into_iter();
+        let keyword = keyword.map(|(name, argument)| Ok((name, argument.with_arrays(make)?)));
+        Ok(Arguments { positional, keyword: keyword.collect::<Result<_>>()? })
+    }
+
     /// The first argument, in words, that a call of a layer does not heed. An operation heeds all
     /// that it knows; what a layer of the user's own takes is not known.
     pub(super) fn unheeded(&self, layer: &dyn Layer) -> Option<String> {
@@ -137,6 +176,13 @@ impl<T> Arguments<T> {
         let positional = positional.and_then(|at| self.positional.get(at));
         let named = self.keyword.iter().find(|(known, _)| known == name);
         positional.or(named.map(|(_, argument)| argument))
+    }
+}
+
+/// Numbers that are always the same.
+impl<T> From<&Tensor> for Argument<T> {
+    fn from(tensor: &Tensor) -> Self {
+        Argument::Value(operations::array(tensor))
     }
 }
 

@@ -180,7 +180,7 @@ impl Network {
                 }
             }
             shapes.push(results.iter().map(|result| result.node.shape()).collect());
-            values.push(results);
+            values.set(place, results);
             calls.push(call);
         }
         if self.is_functional {

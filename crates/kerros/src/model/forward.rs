@@ -3,10 +3,12 @@
 use std::cell::RefCell;
 
 use kerros_core::{Error, ErrorKind, Result};
-use kerros_graph::Node;
+use kerros_graph::{Graph, Node};
 
-use super::{Forward, LayerCall, LayerEntry, Network, Source};
+use super::order::{CallLink, calls_by_depth};
+use super::{Arguments, Forward, LayerCall, LayerEntry, Network, Source};
 use crate::layers::{Call, Layer};
+use crate::operations;
 
 /// How a network is run.
 #[derive(Clone, Copy, Debug)]
@@ -29,7 +31,7 @@ pub struct Masked<'g> {
     pub mask: Option<Node<'g>>,
 }
 
-/// The values of a network in the order in which they are made.
+/// The values of a network that are made so far.
 #[derive(Clone, Debug)]
 pub(super) struct Values<'g> {
     inputs: Vec<Masked<'g>>,
@@ -41,8 +43,15 @@ impl<'g> Values<'g> {
         Values { inputs, calls: Vec::new() }
     }
 
-    pub(super) fn push(&mut self, results: Vec<Masked<'g>>) {
-        self.calls.push(results);
+    /// The graph of the values.
+    fn graph(&self) -> &'g Graph {
+        self.inputs[0].node.graph()
+    }
+
+    /// Keeps the results of a call, by the place of the call.
+    pub(super) fn set(&mut self, call: usize, results: Vec<Masked<'g>>) {
+        self.calls.resize(self.calls.len().max(call + 1), Vec::new());
+        self.calls[call] = results;
     }
 
     /// Leaves a value without its mask.
@@ -87,7 +96,8 @@ impl Network {
     ) -> Result<Forward<'g>> {
         let mut values = Values::new(inputs.to_vec());
         let mut forward = Forward::nothing();
-        for call in &self.calls {
+        for at in self.running_order() {
+            let call = &self.calls[at];
             let own = &self.layers[call.layer].weights;
             // A layer that is called again sees what its earlier call made of its weights.
             let latest = |&place: &usize| {
@@ -96,7 +106,7 @@ impl Network {
             };
             let own: Vec<Node<'g>> = own.iter().map(latest).collect();
             let results = self.apply(call, &values, &own, run, &mut forward)?;
-            values.push(results);
+            values.set(at, results);
             if self.layers[call.layer].layer.takes_masks_away() {
                 let arguments = call.arguments.positional.iter();
                 let keyword = call.arguments.keyword.iter().map(|(_, argument)| argument);
@@ -106,6 +116,22 @@ impl Network {
         }
         self.finish(&values, &mut forward)?;
         Ok(forward)
+    }
+
+    /// The places of the calls in the order in which they run.
+    fn running_order(&self) -> Vec<usize> {
+        if !self.is_functional {
+            return (0..self.calls.len()).collect();
+        }
+        let parent = |source: &Source| match source {
+            Source::Call { call, .. } => Some(*call),
+            Source::Input(_) => None,
+        };
+        let link = |call: &LayerCall| CallLink {
+            layer: call.layer,
+            parents: call.arguments.tensors().into_iter().filter_map(parent).collect(),
+        };
+        calls_by_depth(&self.calls.iter().map(link).collect::<Vec<_>>())
     }
 
     /// Takes the outputs from the values.
@@ -121,20 +147,38 @@ impl Network {
         Ok(())
     }
 
-    /// The tensors that a call hands to its layer, in the order of the layer's parameters.
-    pub(super) fn inputs_of<'g>(
+    /// The arguments of a call, with the values that are made so far. Arrays among them become
+    /// constants, but for operations, which take them as they are.
+    fn arguments_of<'g>(
         &self,
         call: &LayerCall,
         values: &Values<'g>,
-    ) -> Result<Vec<Masked<'g>>> {
+    ) -> Result<Arguments<Masked<'g>>> {
         let entry = &self.layers[call.layer];
-        let keyword = entry.layer.parameters().iter().filter_map(|parameter| {
-            let mut named = call.arguments.keyword.iter();
+        for &source in call.arguments.tensors() {
+            value_of(values, source, entry)?;
+        }
+        let value = |&source: &Source| values.get(source).expect("every source was looked at");
+        let arguments = call.arguments.map(value);
+        if entry.layer.is_operation() {
+            return Ok(arguments);
+        }
+        let graph = values.graph();
+        arguments.with_arrays(&mut |array| {
+            let node = graph.literal(operations::constant(array)?);
+            Ok(Masked { node, mask: None })
+        })
+    }
+
+    /// The tensors among arguments that a call hands to its layer, in the order of the layer's
+    /// parameters.
+    fn inputs_among<'g>(&self, layer: usize, given: &Arguments<Masked<'g>>) -> Vec<Masked<'g>> {
+        let keyword = self.layers[layer].layer.parameters().iter().filter_map(|parameter| {
+            let mut named = given.keyword.iter();
             named.find(|(name, _)| name == parameter).map(|(_, argument)| argument)
         });
-        let arguments = call.arguments.positional.iter().chain(keyword);
-        let sources = arguments.flat_map(|argument| argument.tensors());
-        sources.map(|&source| value_of(values, source, entry)).collect()
+        let arguments = given.positional.iter().chain(keyword);
+        arguments.flat_map(|argument| argument.tensors()).copied().collect()
     }
 
     /// Checks that a call hands as many tensors to its layer as that takes, and nothing that the
@@ -147,7 +191,8 @@ impl Network {
                 .expected("tensors, and the keyword arguments of the layer's call")
                 .at(&entry.origin()));
         }
-        let given = self.inputs_of(call, values)?.len();
+        let arguments = self.arguments_of(call, values)?;
+        let given = self.inputs_among(call.layer, &arguments).len();
         check_arity(&*entry.layer, given).map_err(|error| error.at(&entry.origin()))
     }
 
@@ -159,12 +204,12 @@ impl Network {
     ) -> Result<Vec<Masked<'g>>> {
         let entry = &self.layers[call.layer];
         let (names, parameters) = (entry.layer.built_from(), entry.layer.parameters());
+        let given = self.arguments_of(call, values)?;
         if names.is_empty() {
-            return self.inputs_of(call, values);
+            return Ok(self.inputs_among(call.layer, &given));
         }
-        let arguments = names.iter().filter_map(|name| call.arguments.get(parameters, name));
-        let sources = arguments.flat_map(|argument| argument.tensors());
-        sources.map(|&source| value_of(values, source, entry)).collect()
+        let arguments = names.iter().filter_map(|name| given.get(parameters, name));
+        Ok(arguments.flat_map(|argument| argument.tensors()).copied().collect())
     }
 
     /// Applies the layer of a call.
@@ -178,21 +223,12 @@ impl Network {
     ) -> Result<Vec<Masked<'g>>> {
         let entry = &self.layers[call.layer];
         let origin = entry.origin();
-        let inputs = self.inputs_of(call, values)?;
+        let given = self.arguments_of(call, values)?;
+        let inputs = self.inputs_among(call.layer, &given);
         check_arity(&*entry.layer, inputs.len()).map_err(|error| error.at(&origin))?;
         let nodes: Vec<Node<'g>> = inputs.iter().map(|input| input.node).collect();
         let mut masks: Vec<Option<Node<'g>>> = inputs.iter().map(|input| input.mask).collect();
-        let mut missing = None;
-        let arguments = call.arguments.map(|&source| match value_of(values, source, entry) {
-            Ok(value) => value.node,
-            Err(error) => {
-                missing = Some(error);
-                nodes[0]
-            }
-        });
-        if let Some(error) = missing {
-            return Err(error);
-        }
+        let arguments = given.map(|value| value.node);
         let parameters = entry.layer.parameters();
         if let Some(given) = arguments.get(parameters, "mask") {
             let given: Vec<Node<'g>> = given.tensors().into_iter().copied().collect();
@@ -210,7 +246,7 @@ impl Network {
             losses: &losses,
             updates: &updates,
         };
-        let graph = nodes[0].graph();
+        let graph = values.graph();
         let results = graph.scope(origin.clone(), || context.apply(&*entry.layer, &nodes));
         forward.losses.extend(losses.into_inner());
         let place = |(own, node): (usize, Node<'g>)| (entry.weights[own], node);

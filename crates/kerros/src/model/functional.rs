@@ -340,8 +340,7 @@ impl Walk {
     }
 
     fn network(self, name: &str, outputs: &[KerasTensor]) -> Result<Network> {
-        let finished: Vec<usize> = (0..self.calls.len()).collect();
-        let order = layers_by_depth(&self.links, &finished, &self.met);
+        let order = layers_by_depth(&self.links, &self.met);
         let mut place = vec![0; order.len()];
         order.iter().enumerate().for_each(|(new, &old)| place[old] = new);
         let calls = self.calls.iter().map(|(layer, arguments)| LayerCall {

@@ -24,10 +24,9 @@ fn of_floats<'g>(
     Ok(vec![formula(operands.float("x1")?, operands.float("x2")?)])
 }
 
-/// `floor(a / b)`.
-fn floor_divide<'g>(a: Node<'g>, b: Node<'g>) -> Node<'g> {
-    let (dtype, quotient) = (a.dtype(), a.cast(DType::F32) / b.cast(DType::F32));
-    quotient.floor().cast(dtype)
+/// How far two numbers are apart; 0 for the same infinity twice.
+fn distance<'g>(a: Node<'g>, b: Node<'g>) -> Node<'g> {
+    a.equal(b).select(0.0, (a - b).abs())
 }
 
 /// `a ^ b`; small constant exponents are products, which are exact.
@@ -58,12 +57,6 @@ kinds! { "ops.numpy";
         let is_zero = b.equal(0.0);
         is_zero.select(0.0, a / is_zero.select(1.0, b))
     });
-    FloorDivide(x1, x2) => |o| of_two(o, floor_divide);
-    Mod(x1, x2) => |o| of_two(o, |a, b| a - floor_divide(a, b) * b);
-    Fmod(x1, x2) => |o| of_floats(o, |a, b| {
-        let quotient = a / b;
-        a - quotient.less(0.0).select(quotient.ceil(), quotient.floor()) * b
-    });
     Power(x1, x2) => power;
     Maximum(x1, x2) => |o| of_two(o, |a, b| a.maximum(b));
     Minimum(x1, x2) => |o| of_two(o, |a, b| a.minimum(b));
@@ -75,10 +68,10 @@ kinds! { "ops.numpy";
     });
     Hypot(x1, x2) => |o| of_floats(o, |a, b| (a * a + b * b).sqrt());
     Logaddexp(x1, x2) => |o| of_floats(o, |a, b| {
-        a.maximum(b) + (-(a - b).abs()).exp().log1p()
+        a.maximum(b) + (-distance(a, b)).exp().log1p()
     });
     Logaddexp2(x1, x2) => |o| of_floats(o, |a, b| {
-        let distance = (a - b).abs() * std::f32::consts::LN_2;
+        let distance = distance(a, b) * std::f32::consts::LN_2;
         a.maximum(b) + (-distance).exp().log1p() / std::f32::consts::LN_2
     });
 }

@@ -5,19 +5,20 @@ use serde_json::{Value, json};
 
 use crate::object;
 
+/// Whether a value is an array of NumPy or of a backend.
+pub(crate) fn is_array(value: &Value) -> bool {
+    matches!(value.get("class_name").and_then(Value::as_str), Some("__numpy__" | "__tensor__"))
+}
+
 /// The tensor that a value stands for: a number, nested lists of numbers, or an array of NumPy
 /// or of a backend.
 ///
 /// # Errors
 /// [`ErrorKind::Format`] for anything else.
-pub(super) fn tensor(value: &Value) -> Result<Tensor> {
-    let class = value.get("class_name").and_then(Value::as_str);
-    let (values, dtype) = match class {
-        Some("__numpy__" | "__tensor__") => {
-            let config = &value["config"];
-            (&config["value"], config["dtype"].as_str())
-        }
-        _ => (value, None),
+pub(crate) fn tensor(value: &Value) -> Result<Tensor> {
+    let (values, dtype) = match is_array(value) {
+        true => (&value["config"]["value"], value["config"]["dtype"].as_str()),
+        false => (value, None),
     };
     let mut dims = Vec::new();
     let mut level = values;
@@ -54,7 +55,7 @@ pub(super) fn tensor(value: &Value) -> Result<Tensor> {
 }
 
 /// A tensor as Keras writes an array of NumPy; a single number as a number.
-pub(super) fn value(tensor: &Tensor) -> Value {
+pub(crate) fn value(tensor: &Tensor) -> Value {
     fn level(dims: &[usize], numbers: &[f64]) -> Value {
         match dims {
             [] => numbers.first().map_or(Value::Null, |&number| object::number_value(number)),

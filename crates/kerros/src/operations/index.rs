@@ -5,6 +5,7 @@ use kerros_graph::Node;
 use serde_json::Value;
 
 use super::kind::{Operands, counted, kinds};
+use super::value::in_dtype;
 use crate::activations::axes::along;
 
 /// The tensor and one of its axes; all elements in a row when none is named.
@@ -38,7 +39,9 @@ fn sorted<'g>(
     sort: fn(Node<'g>, bool) -> Node<'g>,
 ) -> Result<Vec<Node<'g>>> {
     let (x, axis) = line(operands)?;
-    Ok(vec![along(counted(x), &[axis as isize], |x| sort(x, false))])
+    let numbers = counted(x).cast(DType::F32);
+    let made = along(numbers, &[axis as isize], |x| sort(x, false));
+    Ok(vec![if made.dtype() == DType::F32 { made.cast(counted(x).dtype()) } else { made }])
 }
 
 /// The largest entries of the last axis, and where they are.
@@ -46,7 +49,7 @@ fn top_k<'g>(operands: &Operands<'_, 'g>) -> Result<Vec<Node<'g>>> {
     let x = counted(operands.node("x")?);
     let (axis, length) = (x.ndim().saturating_sub(1), x.shape().last());
     let k = usize::try_from(operands.whole("k")?).unwrap_or(0).min(length);
-    let places = x.argsort(true).slice(axis, 0, k);
+    let places = x.cast(DType::F32).argsort(true).slice(axis, 0, k);
     Ok(vec![x.take_along_axis(places, axis), places])
 }
 
@@ -63,7 +66,7 @@ fn hot_rows<'g>(operands: &Operands<'_, 'g>, labels: Node<'g>) -> Result<Node<'g
     let mut order: Vec<usize> = (0..labels.ndim()).collect();
     order.insert(axis, labels.ndim());
     let is_last = axis == labels.ndim();
-    Ok(if is_last { rows } else { rows.transpose(&order) })
+    in_dtype(operands, if is_last { rows } else { rows.transpose(&order) })
 }
 
 /// Several labels as one row of 0 and 1.

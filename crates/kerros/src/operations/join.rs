@@ -1,6 +1,6 @@
 //! `keras.ops.concatenate` and its like: tensors put together, taken apart, repeated, padded.
 
-use kerros_core::{DType, Error, ErrorKind, Result, Shape};
+use kerros_core::{DType, Error, ErrorKind, Result, Shape, Tensor};
 use kerros_graph::Node;
 use serde_json::Value;
 
@@ -8,7 +8,7 @@ use super::kind::{Operands, kinds};
 use crate::object::number;
 
 /// Tensors of one type: floats when any is.
-pub(super) fn alike(parts: Vec<Node<'_>>) -> Vec<Node<'_>> {
+pub(crate) fn alike(parts: Vec<Node<'_>>) -> Vec<Node<'_>> {
     let is = |dtype| parts.iter().any(|part| part.dtype() == dtype);
     let dtype = if is(DType::F32) {
         DType::F32
@@ -188,12 +188,48 @@ fn tile<'g>(operands: &Operands<'_, 'g>) -> Result<Vec<Node<'g>>> {
     Ok(vec![wide.reshape(dims)])
 }
 
-/// Zeros, or another number, around.
+/// Which entry of an axis of this length stands `place` entries after its first, before it where
+/// that is negative: the axis is continued as a mirror does, with or without the edge twice, with
+/// the edge alone, or from the beginning.
+fn continued(mode: &str, place: i64, length: i64) -> Option<i64> {
+    let mirror = |period: i64, back: i64| {
+        let at = place.rem_euclid(period.max(1));
+        if at < length { at } else { back - at }
+    };
+    Some(match mode {
+        "edge" => place.clamp(0, length - 1),
+        "wrap" => place.rem_euclid(length),
+        "reflect" => mirror(2 * length - 2, 2 * length - 2),
+        "symmetric" => mirror(2 * length, 2 * length - 1),
+        _ => return None,
+    })
+}
+
+/// An axis continued at both ends by what it holds.
+fn pad_with_own<'g>(
+    operands: &Operands<'_, 'g>,
+    x: Node<'g>,
+    axis: usize,
+    (low, high): (usize, usize),
+) -> Result<Node<'g>> {
+    let mode = operands.value("mode").as_str().unwrap_or_default();
+    let wrong = || operands.wrong("mode", "constant, edge, reflect, symmetric or wrap");
+    let length = x.shape()[axis] as i64;
+    if length == 0 {
+        return Err(operands.wrong("mode", "constant for an axis without entries"));
+    }
+    let places = -(low as i64)..length + high as i64;
+    let entry = |place| continued(mode, place, length).map(|entry| entry as i32);
+    let entries: Option<Vec<i32>> = places.map(entry).collect();
+    let entries = entries.ok_or_else(wrong)?;
+    let entries = Tensor::new([entries.len()], entries)?;
+    Ok(x.gather(x.graph().literal(entries), axis))
+}
+
+/// Zeros, another number, or what an axis holds itself, around.
 fn pad<'g>(operands: &Operands<'_, 'g>) -> Result<Vec<Node<'g>>> {
     let x = operands.node("x")?;
-    if operands.value("mode").as_str().is_some_and(|mode| mode != "constant") {
-        return Err(operands.wrong("mode", "constant"));
-    }
+    let is_constant = operands.value("mode").as_str().is_none_or(|mode| mode == "constant");
     let wrong = || operands.wrong("pad_width", "a pair of lengths for each axis");
     let pair = |value: &Value| -> Option<(usize, usize)> {
         let number = |value: &Value| value.as_u64().map(|number| number as usize);
@@ -211,6 +247,11 @@ fn pad<'g>(operands: &Operands<'_, 'g>) -> Result<Vec<Node<'g>>> {
         widths if widths.len() == 1 => vec![widths[0]; x.ndim()],
         _ => return Err(wrong()),
     };
+    if !is_constant {
+        let mut padded = widths.iter().enumerate().filter(|(_, ends)| **ends != (0, 0));
+        let made = padded.try_fold(x, |x, (axis, &ends)| pad_with_own(operands, x, axis, ends))?;
+        return Ok(vec![made]);
+    }
     let filling = number(operands.value("constant_values")).unwrap_or(0.0) as f32;
     // Zeros are added: what is padded stands above the filling then.
     let base = if filling == 0.0 { x } else { x - filling };

@@ -23,6 +23,7 @@ mod contraction;
 mod convolution;
 mod crossentropy;
 mod diagonal;
+mod division;
 mod elementwise;
 mod get_item;
 mod image;
@@ -44,12 +45,15 @@ mod tensor;
 mod trigonometry;
 mod value;
 
+pub(crate) use constants::{is_array, tensor as constant, value as array};
+pub(crate) use join::alike;
 use kind::{Kind, Operands};
 pub(crate) use trigonometry::arctan2;
 
 /// All operations, family by family.
 static FAMILIES: &[&[Kind]] = &[
     arithmetic::KINDS,
+    division::KINDS,
     elementwise::KINDS,
     elementwise::math::KINDS,
     trigonometry::KINDS,

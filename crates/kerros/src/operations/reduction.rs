@@ -5,6 +5,7 @@ use kerros_graph::Node;
 use serde_json::Value;
 
 use super::kind::{Operands, counted, kinds};
+use super::value::in_dtype;
 use crate::object::number;
 
 /// Reduces `x` over the axes of the setting `axis`, which stay with length 1 where `keepdims`
@@ -129,6 +130,8 @@ pub(super) fn place<'g>(
         Value::Null => (x.reshape([x.shape().num_elements()]), 0),
         _ => (x, operands.axis("axis", x.ndim())?),
     };
+    // Whole numbers are compared as floats, which hold them up to 2^24.
+    let flat = flat.cast(DType::F32);
     let at = if is_max { flat.argmax(axis as isize) } else { flat.argmin(axis as isize) };
     Ok(match (operands.flag("keepdims"), operands.value("axis").is_null()) {
         (true, true) => at.reshape(vec![1; x.ndim()]),
@@ -143,6 +146,7 @@ pub(super) fn running<'g>(
     given: Node<'g>,
     run: impl Fn(Node<'g>, usize) -> Node<'g>,
 ) -> Result<Vec<Node<'g>>> {
+    let given = in_dtype(operands, given)?;
     // Whole numbers run as floats, which hold them up to 2^24.
     let x = given.cast(DType::F32);
     let sums = match operands.value("axis") {
@@ -196,7 +200,11 @@ kinds! { "ops.numpy";
     Ptp(x) [axis = "null", keepdims = "false"] => |o| of_number(o, |x, axes| x.max(axes) - x.min(axes));
     Average(x, weights) [axis = "null"] => average;
     Diff(a) [n = "1", axis = "-1"] => differences;
-    Prod(x) [axis = "null", keepdims = "false", dtype = "null"] => |o| of_float(o, product);
+    Prod(x) [axis = "null", keepdims = "false", dtype = "null"] => |o| {
+        let x = in_dtype(o, o.node("x")?)?;
+        let made = reduced(o, x.cast(DType::F32), product)?;
+        Ok(vec![in_dtype(o, made)?])
+    };
     Var(x) [axis = "null", keepdims = "false"] => |o| of_float(o, variance);
     Std(x) [axis = "null", keepdims = "false"] => |o| of_float(o, |x, axes| variance(x, axes).sqrt());
     Any(x) [axis = "null", keepdims = "false"] => |o| of_truth(o, |x, axes| x.any(axes));

@@ -6,8 +6,8 @@ use serde_json::Value;
 
 use super::kind::{Operands, kinds};
 
-/// The type that a setting names; none when it is null.
-fn dtype(operands: &Operands<'_, '_>) -> Result<Option<DType>> {
+/// The type that the setting `dtype` names; none when it is null.
+pub(super) fn dtype(operands: &Operands<'_, '_>) -> Result<Option<DType>> {
     let name = match operands.value("dtype") {
         Value::Null => return Ok(None),
         value => value.as_str().unwrap_or_default(),
@@ -24,9 +24,13 @@ fn dtype(operands: &Operands<'_, '_>) -> Result<Option<DType>> {
     Ok(Some(dtype))
 }
 
+/// A tensor in the type that the setting `dtype` names, or in its own.
+pub(super) fn in_dtype<'g>(operands: &Operands<'_, 'g>, x: Node<'g>) -> Result<Node<'g>> {
+    Ok(x.cast(dtype(operands)?.unwrap_or(x.dtype())))
+}
+
 fn cast<'g>(operands: &Operands<'_, 'g>) -> Result<Vec<Node<'g>>> {
-    let x = operands.node("x")?;
-    Ok(vec![x.cast(dtype(operands)?.unwrap_or(x.dtype()))])
+    Ok(vec![in_dtype(operands, operands.node("x")?)?])
 }
 
 /// The same number everywhere.

@@ -22,6 +22,11 @@ const KERROS_ALONE: [&str; 3] = ["step", "glu", "hard_sigmoid_keras_2"];
 pub(super) fn read(value: &Value) -> Option<Value> {
     let is_layer = value.get("module").and_then(Value::as_str) == Some("keras.layers");
     let class = class_name(value).filter(|_| is_layer)?;
+    match class {
+        "Activation" => return value.get("config")?.get("activation").cloned(),
+        "Identity" => return Some(json!("linear")),
+        _ => {}
+    }
     let (function, ..) = PAIRS.iter().find(|(_, layer, _)| *layer == class)?;
     let mut config = value.get("config")?.as_object()?.clone();
     for name in ["name", "trainable", "dtype"] {

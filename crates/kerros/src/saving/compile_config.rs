@@ -190,7 +190,7 @@ fn losses(config: &Map<String, Value>, problems: &mut Problems) -> Option<Losses
                 Value::Null => Some(None),
                 value => loss(value, problems).map(Some),
             };
-            let list: Option<Vec<_>> = list.iter().map(one).collect();
+            let list: Option<Vec<_>> = flat(list).into_iter().map(one).collect();
             Some(PerOutput::List(list?))
         }
         Value::Object(entries) if objects::class_name(value).is_none() => {
@@ -201,6 +201,15 @@ fn losses(config: &Map<String, Value>, problems: &mut Problems) -> Option<Losses
         }
         value => loss(value, problems).map(PerOutput::All),
     }
+}
+
+/// What is in a list and the lists within it: outputs in nested lists have losses in such ones.
+fn flat<'a>(list: &'a [Value]) -> Vec<&'a Value> {
+    let within = |value: &'a Value| match value {
+        Value::Array(list) => flat(list),
+        value => vec![value],
+    };
+    list.iter().flat_map(within).collect()
 }
 
 fn loss(value: &Value, problems: &mut Problems) -> Option<Choice<dyn Loss>> {

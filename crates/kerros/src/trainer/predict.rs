@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use kerros_core::{DType, Error, ErrorKind, Result, Shape, Tensor};
+use kerros_core::{Error, ErrorKind, Result, Shape, Tensor};
 use kerros_data::{BatchSource, Batches, Samples};
 use kerros_plan::Feed;
 use smallvec::SmallVec;
@@ -13,9 +13,12 @@ use super::{Mode, RunKey, checks};
 use crate::callbacks::{Callback, CallbackList};
 use crate::model::Model;
 
-/// Rows that `predict` takes at a time: enough to keep a matrix product busy. Results do not
-/// depend on it.
+/// Rows that `predict` takes at a time: enough to keep a matrix product busy. Results of layers
+/// do not depend on it.
 const PREDICT_ROWS: usize = 256;
+
+/// The rows of a batch for Keras: what operations take that may mix the rows of a batch.
+const KERAS_ROWS: usize = 32;
 
 /// How to predict.
 ///
@@ -31,12 +34,13 @@ pub struct Predict<'a> {
 }
 
 impl<'a> Predict<'a> {
-    /// In batches of 256 rows: the results do not depend on it.
+    /// In batches of 256 rows: the results do not depend on it. Operations of `keras.ops` may mix
+    /// the rows of a batch; models that have some predict in batches of 32, as in Keras.
     pub fn new() -> Self {
         Predict::default()
     }
 
-    /// Sets how many rows are taken at a time. Default: 256.
+    /// Sets how many rows are taken at a time. Default: 256, or 32 (see [`Predict::new`]).
     pub fn batch_size(mut self, batch_size: usize) -> Self {
         self.batch_size = Some(batch_size);
         self
@@ -116,7 +120,7 @@ impl Model {
         let fixed = self.network.inputs.iter().find_map(|input| input.batch);
         let batch_size = match (batch_size, steps) {
             (None, Some(steps)) => rows.div_ceil(steps.max(1)),
-            (told, _) => fixed.or(told).unwrap_or(PREDICT_ROWS),
+            (told, _) => fixed.or(told).unwrap_or_else(|| self.usual_rows()),
         };
         if rows <= batch_size && fixed.is_none() && callbacks.is_empty() {
             let feeds: SmallVec<[Feed<'_>; 4]> = inputs.iter().map(Feed::Whole).collect();
@@ -126,16 +130,9 @@ impl Model {
         }
         let mut batches = Batches::new(rows, batch_size)?;
         let wanted = steps.unwrap_or(usize::MAX).min(batches.num_batches());
-        let wanted_rows = rows.min(wanted.saturating_mul(batches.batch_size()));
-        let input_rows: Vec<Shape> = inputs.iter().map(row_shape).collect();
-        let dims =
-            |row: &Shape| -> Shape { std::iter::once(wanted_rows).chain(row.to_vec()).collect() };
-        let shapes = self.network.output_rows(&input_rows)?;
-        let mut outputs: Vec<Tensor> =
-            shapes.iter().map(|row| Tensor::zeros(dims(row), DType::F32)).collect();
         let size =
             TrainingSize { epochs: 1, steps: Some(wanted), batch_size: Some(batches.batch_size()) };
-        let mut done = 0;
+        let mut parts: Vec<Vec<Tensor>> = Vec::with_capacity(wanted);
         let mut training = Training::new(self, size);
         let predicted = training.predict(&mut callbacks, |training, callbacks| {
             for (at, batch) in batches.epoch(0).take(wanted).enumerate() {
@@ -143,16 +140,10 @@ impl Model {
                 let start = iter.next().unwrap_or(0) as usize;
                 let feeds: SmallVec<[Feed<'_>; 4]> =
                     inputs.iter().map(|tensor| Feed::From { tensor, start }).collect();
-                let key = predict_key(&inputs, count);
-                let index = training.predict_batch(at, &key, &feeds, callbacks)?;
-                let run = training.model.runs.get(index);
-                for (at, output) in outputs.iter_mut().enumerate() {
-                    let bytes = output.row_bytes();
-                    let to = &mut output.bytes_mut()[start * bytes..][..count * bytes];
-                    run.read_output(at, to)?;
-                }
+                let run =
+                    training.predict_batch(at, &predict_key(&inputs, count), &feeds, callbacks)?;
+                parts.push(training.model.outputs_of(run)?);
                 callbacks.on_predict_batch_end(training, at)?;
-                done = start + count;
                 if training.stop || training.stop_evaluating {
                     break;
                 }
@@ -160,10 +151,7 @@ impl Model {
             Ok(())
         });
         predicted?;
-        match done < wanted_rows {
-            true => outputs.iter().map(|output| output.slice_rows(0..done)).collect(),
-            false => Ok(outputs),
-        }
+        joined(&parts)
     }
 
     /// As [`Model::predict_with`], of batches from a source: see [`BatchSource`].
@@ -200,6 +188,12 @@ impl Model {
         });
         predicted?;
         joined(&parts)
+    }
+
+    /// How many rows are taken at a time, where nobody says.
+    fn usual_rows(&self) -> usize {
+        let mixes_rows = self.network.layers.iter().any(|entry| entry.layer.is_operation());
+        if mixes_rows { KERAS_ROWS } else { PREDICT_ROWS }
     }
 
     /// The inputs of a prediction, checked; builds the model from their shape when it is not

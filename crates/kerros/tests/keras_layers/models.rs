@@ -18,7 +18,9 @@ fn start(case: &Value) -> Vec<Tensor> {
     let weight = |(at, weight): (usize, &Value)| {
         let shape = shape(&weight["shape"]);
         let values = fill(&shape, SALT_WEIGHTS + at);
-        let values = values.as_slice::<f32>().unwrap().iter().map(|value| value / 4.0);
+        // Variances are around 1.
+        let middle = weight["name"].as_str().unwrap().contains("variance") as u8 as f32;
+        let values = values.as_slice::<f32>().unwrap().iter().map(|value| value / 4.0 + middle);
         Tensor::new(shape, values.collect::<Vec<f32>>()).unwrap()
     };
     weights.map(weight).collect()
@@ -143,6 +145,16 @@ fn whole_numbers_as_floats(config: &Config) -> String {
 #[test]
 fn embeddings_and_equations() {
     check_family("layers_embedding");
+}
+
+#[test]
+fn whole_numbers_into_layers_of_floats() {
+    check_family("layers_whole");
+}
+
+#[test]
+fn constants_masks_and_shared_layers() {
+    check_family("wiring");
 }
 
 #[test]

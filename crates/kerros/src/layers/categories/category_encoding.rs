@@ -118,6 +118,10 @@ impl Layer for CategoryEncoding {
         }
     }
 
+    fn keeps_whole_numbers(&self) -> bool {
+        true
+    }
+
     fn call<'g>(&self, inputs: &[Node<'g>], _call: &Call<'_, 'g>) -> Result<Vec<Node<'g>>> {
         let count_weights = inputs.get(1).copied();
         Ok(vec![self.output_mode.encode(inputs[0], self.num_tokens, count_weights)])

@@ -196,6 +196,10 @@ impl Layer for Discretization {
         Ok(Vec::new())
     }
 
+    fn keeps_whole_numbers(&self) -> bool {
+        true
+    }
+
     fn call<'g>(&self, inputs: &[Node<'g>], _call: &Call<'_, 'g>) -> Result<Vec<Node<'g>>> {
         let (x, boundaries) = (inputs[0].cast(DType::F32), self.known()?);
         let graph = x.graph();

@@ -6,7 +6,7 @@ use serde_json::json;
 
 use super::size::Size;
 use crate::layers::options::layer_methods;
-use crate::layers::reshaping::resize::{Interpolation, resize};
+use crate::layers::reshaping::resize::{Interpolation, resize_axes};
 use crate::layers::spatial::expect_spatial;
 use crate::layers::{Call, DataFormat, Layer, Options, Weight};
 use crate::object::{Config, ConfigReader, Described, Entry};
@@ -136,6 +136,10 @@ impl Layer for Resizing {
         Ok(Vec::new())
     }
 
+    fn keeps_whole_numbers(&self) -> bool {
+        true
+    }
+
     fn call<'g>(&self, inputs: &[Node<'g>], _call: &Call<'_, 'g>) -> Result<Vec<Node<'g>>> {
         let (size, format) = (self.size, &self.data_format);
         let images = match inputs[0] {
@@ -146,10 +150,8 @@ impl Layer for Resizing {
             images => images,
         };
         let lens = format.first_spatial()..;
-        let resized = lens.zip([size.height, size.width]).fold(images, |images, (axis, len)| {
-            resize(images, len, axis, &self.interpolation, self.antialias)
-        });
-        Ok(vec![resized])
+        let lens = lens.zip([size.height, size.width]);
+        Ok(vec![resize_axes(images, lens, &self.interpolation, self.antialias)])
     }
 }
 

@@ -74,7 +74,7 @@ impl Size {
         let Some((axis, border)) = wanted else { return images };
         let mut dims = shape.to_vec();
         dims[axis] = border;
-        let border = images.graph().full(dims, fill);
+        let border = images.graph().full(dims, fill).cast(images.dtype());
         Node::concat(&[border, images, border], axis)
     }
 }

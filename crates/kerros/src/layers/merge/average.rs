@@ -1,3 +1,4 @@
+use kerros_core::DType;
 use kerros_graph::Node;
 
 use crate::layers::Options;
@@ -30,5 +31,5 @@ pub struct Average {
 super::merge_layer!(Average, "the mean of the inputs", super::ANY_NUMBER, merged);
 
 fn merged<'g>(inputs: &[Masked<'g>]) -> Node<'g> {
-    super::add::merged(inputs) / inputs.len() as f32
+    super::add::merged(inputs).cast(DType::F32) / inputs.len() as f32
 }

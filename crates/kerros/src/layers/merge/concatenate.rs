@@ -8,6 +8,7 @@ use serde_json::json;
 use crate::layers::options::layer_methods;
 use crate::layers::{Call, Layer, Options, Weight};
 use crate::object::{Config, ConfigReader, Described, Entry};
+use crate::operations::alike;
 
 /// `y = [x0, x1, ..]`: several tensors one after the other along an axis.
 ///
@@ -92,6 +93,10 @@ impl Layer for Concatenate {
         }
     }
 
+    fn keeps_whole_numbers(&self) -> bool {
+        true
+    }
+
     fn supports_masking(&self) -> bool {
         true
     }
@@ -117,7 +122,7 @@ impl Layer for Concatenate {
     }
 
     fn call<'g>(&self, inputs: &[Node<'g>], _call: &Call<'_, 'g>) -> Result<Vec<Node<'g>>> {
-        Ok(vec![Node::concat(inputs, inputs[0].shape().axis(self.axis)?)])
+        Ok(vec![Node::concat(&alike(inputs.to_vec()), inputs[0].shape().axis(self.axis)?)])
     }
 }
 

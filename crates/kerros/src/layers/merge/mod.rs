@@ -7,10 +7,12 @@ use kerros_graph::Node;
 
 use super::Call;
 use crate::model::Masked;
+use crate::operations::alike;
 
 pub(super) mod add;
 pub(super) mod average;
 pub(super) mod concatenate;
+pub(super) mod custom_scale_layer;
 pub(super) mod dot;
 pub(super) mod maximum;
 pub(super) mod minimum;
@@ -20,14 +22,18 @@ pub(super) mod subtract;
 /// At least one tensor.
 const ANY_NUMBER: RangeInclusive<usize> = 1..=usize::MAX;
 
-/// Checks that tensors have the same number of rows, and that their rows broadcast.
+/// Checks that tensors have the same number of rows, or one for all, and that their rows broadcast.
 fn check_shapes(inputs: &[Shape]) -> Result<()> {
     let mut common = inputs[0].clone();
     for shape in &inputs[1..] {
-        let fits = common.first() == shape.first() && !common.is_empty();
+        let (ours, others) = (common.first(), shape.first());
+        let fits = !common.is_empty() && (ours == others || ours == Some(&1) || others == Some(&1));
         let row = |shape: &Shape| Shape::from(shape.get(1..).unwrap_or_default());
         common = match row(&common).broadcast(&row(shape)).filter(|_| fits) {
-            Some(row) => [&common[..1], &row[..]].concat().into(),
+            Some(row) => {
+                let batch = common[0].max(shape.first().copied().unwrap_or(1));
+                [&[batch], &row[..]].concat().into()
+            }
             None => {
                 let shapes: Vec<String> = inputs.iter().map(Shape::to_string).collect();
                 return Err(Error::new(
@@ -43,12 +49,13 @@ fn check_shapes(inputs: &[Shape]) -> Result<()> {
     Ok(())
 }
 
-/// Inputs with as many axes as the longest: axes of length 1 follow the batch axis. An input
-/// that gets axes loses its mask, as in Keras.
+/// Inputs of one type, with as many axes as the longest: axes of length 1 follow the batch axis.
+/// An input that gets axes loses its mask, as in Keras.
 fn aligned<'g>(inputs: &[Node<'g>], call: &Call<'_, 'g>) -> Vec<Masked<'g>> {
+    let inputs = alike(inputs.to_vec());
     let ndim = inputs.iter().map(|input| input.ndim()).max().unwrap_or(0);
     let masks = call.masks.iter().copied().chain(std::iter::repeat(None));
-    let align = |(&node, mask): (&Node<'g>, Option<Node<'g>>)| {
+    let align = |(node, mask): (Node<'g>, Option<Node<'g>>)| {
         let shape = node.shape();
         match ndim - shape.ndim() {
             0 => Masked { node, mask },
@@ -59,7 +66,7 @@ fn aligned<'g>(inputs: &[Node<'g>], call: &Call<'_, 'g>) -> Vec<Masked<'g>> {
             }
         }
     };
-    inputs.iter().zip(masks).map(align).collect()
+    inputs.into_iter().zip(masks).map(align).collect()
 }
 
 /// The mask of an input over all its axes: the last axis shares it.
@@ -133,6 +140,10 @@ macro_rules! merge_layer {
                 inputs: &[kerros_core::Shape],
             ) -> kerros_core::Result<Vec<$crate::layers::Weight>> {
                 super::check_shapes(inputs).map(|()| Vec::new())
+            }
+
+            fn keeps_whole_numbers(&self) -> bool {
+                true
             }
 
             fn supports_masking(&self) -> bool {

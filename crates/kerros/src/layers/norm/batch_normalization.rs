@@ -4,6 +4,7 @@ use kerros_core::{DType, Error, ErrorKind, Result, Shape};
 use kerros_graph::Node;
 use serde_json::json;
 
+use super::renorm::{Batch, Kept, Renorm};
 use super::{Affine, affine_methods, moments, standardized};
 use crate::initializers::Initializer;
 use crate::layers::options::{layer_methods, maybe_f64, out_of_range};
@@ -35,6 +36,9 @@ const SMALLEST_COUNT: f32 = 1e-7;
 /// - `center`, `scale`: whether to add a beta, to multiply by a gamma. Default: `true`.
 /// - `beta_initializer`: default `zeros`; `gamma_initializer`: default `ones`.
 /// - `moving_mean_initializer`: default `zeros`; `moving_variance_initializer`: default `ones`.
+/// - `renorm`: batch renormalization, with `renorm_clipping` and `renorm_momentum`: what the batch
+///   says is corrected towards what slowly moving averages say. Default: none.
+/// - `synchronized`: means over all replicas in Keras; there is one here. Default: `false`.
 /// - `beta_regularizer`, `gamma_regularizer`, `beta_constraint`, `gamma_constraint`: default
 ///   none.
 ///
@@ -49,7 +53,8 @@ const SMALLEST_COUNT: f32 = 1e-7;
 /// ```
 ///
 /// # Source
-/// Ioffe, Szegedy: "Batch normalization", arXiv:1502.03167. The variance is that of the batch
+/// Ioffe, Szegedy: "Batch normalization", arXiv:1502.03167; Ioffe: "Batch renormalization",
+/// arXiv:1702.03275. The variance is that of the batch
 /// itself (divided by its size), here and in `moving_variance`.
 #[derive(Clone, Debug)]
 pub struct BatchNormalization {
@@ -60,6 +65,8 @@ pub struct BatchNormalization {
     affine: Affine,
     moving_mean: Trained,
     moving_variance: Trained,
+    synchronized: bool,
+    renorm: Option<Renorm>,
 }
 
 layer_methods!(BatchNormalization);
@@ -78,6 +85,8 @@ impl BatchNormalization {
             affine: Affine::new(),
             moving_mean: Trained::new("zeros"),
             moving_variance: Trained::new("ones"),
+            synchronized: false,
+            renorm: None,
         }
     }
 
@@ -105,6 +114,22 @@ impl BatchNormalization {
         start: impl Into<Choice<dyn Initializer>>,
     ) -> Self {
         self.moving_variance.initializer = start.into();
+        self
+    }
+
+    /// Renormalizes batches: `clipping` are bounds named `rmin`, `rmax`, `dmax`, `momentum` says
+    /// how slowly the averages move that batches are corrected by (Keras's default: 0.99).
+    ///
+    /// ```
+    /// use kerros::layers::BatchNormalization;
+    /// let layer = BatchNormalization::new().renorm(0.99, [("rmax", 3.0), ("dmax", 5.0)]);
+    /// ```
+    pub fn renorm<'a>(
+        mut self,
+        momentum: f64,
+        clipping: impl IntoIterator<Item = (&'a str, f64)>,
+    ) -> Self {
+        self.renorm = Some(Renorm::new(momentum, clipping));
         self
     }
 
@@ -150,10 +175,8 @@ impl Described for BatchNormalization {
         let moving =
             [("moving_mean", &self.moving_mean), ("moving_variance", &self.moving_variance)];
         self.affine.write(&mut config, &moving);
-        config.insert("synchronized".into(), json!(false));
-        config.insert("renorm".into(), json!(false));
-        config.insert("renorm_clipping".into(), json!(null));
-        config.insert("renorm_momentum".into(), json!(0.99));
+        config.insert("synchronized".into(), json!(self.synchronized));
+        Renorm::write(self.renorm.as_ref(), &mut config);
         config
     }
 }
@@ -167,6 +190,7 @@ impl Layer for BatchNormalization {
         if !(0.0..=1.0).contains(&self.momentum) {
             return Err(out_of_range("`momentum`", self.momentum, "a number in 0..=1"));
         }
+        self.renorm.as_ref().map_or(Ok(()), Renorm::check)?;
         self.moving_mean.check()?;
         self.moving_variance.check()?;
         self.affine.check()
@@ -183,6 +207,9 @@ impl Layer for BatchNormalization {
         let mean = self.moving_mean.weight("moving_mean", &shape)?;
         let variance = self.moving_variance.weight("moving_variance", &shape)?;
         weights.extend([mean, variance].map(|weight| Weight { trainable: false, ..weight }));
+        if self.renorm.is_some() {
+            weights.extend(Renorm::weights(&self.moving_mean, &self.moving_variance, &shape)?);
+        }
         Ok(weights)
     }
 
@@ -207,6 +234,14 @@ impl Layer for BatchNormalization {
             Some(mask) => masked_moments(x, mask, &axes, &dims)?,
             None => moments(x, &axes, &dims),
         };
+        if let Some(renorm) = &self.renorm {
+            let batch = Batch { mean, variance, epsilon: self.epsilon as f32 };
+            let kept = Kept::of(&call.weights[variance_place + 1..]);
+            let moved = renorm.moved(batch, moving.0, kept, self.momentum);
+            call.updates.borrow_mut().extend((mean_place..).zip(moved));
+            let affine = renorm.corrected(batch, kept, affine);
+            return Ok(vec![standardized(x, (mean, variance), self.epsilon, affine)]);
+        }
         let (keep, take) = (self.momentum as f32, (1.0 - self.momentum) as f32);
         let moved = |old: Node<'g>, batch: Node<'g>| {
             let batch = batch.reshape(old.shape()).stop_gradient();
@@ -244,12 +279,8 @@ fn from_config(reader: &mut ConfigReader<'_>) -> Result<Arc<dyn Layer>> {
     layer.affine.read(reader)?;
     layer.moving_mean.read(reader, "moving_mean")?;
     layer.moving_variance.read(reader, "moving_variance")?;
-    for flag in ["synchronized", "renorm"] {
-        if reader.bool(flag, false) {
-            reader.refuse(format!("`{flag}` is true, which is not supported"));
-        }
-    }
-    reader.ignore(&["renorm_clipping", "renorm_momentum"]);
+    layer.synchronized = reader.bool("synchronized", false);
+    layer.renorm = Renorm::read(reader);
     layer.check()?;
     Ok(Arc::new(layer))
 }

@@ -4,7 +4,7 @@ use kerros_core::{Error, ErrorKind, Result, Shape};
 use kerros_graph::Node;
 use serde_json::json;
 
-use super::{Affine, affine_methods, moments, standardized};
+use super::{Affine, affine_methods, as_given, moments, standardized};
 use crate::layers::options::{layer_methods, maybe_f64};
 use crate::layers::{Call, Layer, Options, Weight};
 use crate::object::{Config, ConfigReader, Described, Entry};
@@ -93,6 +93,23 @@ impl GroupNormalization {
         }
         Ok((axis, groups, channels / groups))
     }
+
+    /// One input of floats, normalized.
+    fn normalized<'g>(&self, x: Node<'g>, call: &Call<'_, 'g>) -> Result<Node<'g>> {
+        let shape = x.shape();
+        let (axis, groups, width) = self.split(&shape)?;
+        // [batch, .., groups, channels of a group, ..]
+        let grouped = x.reshape([&shape[..axis], &[groups, width], &shape[axis + 1..]].concat());
+        let ndim = shape.ndim() + 1;
+        let axes: Vec<isize> = (1..ndim).filter(|&a| a != axis).map(|a| a as isize).collect();
+        let mut reduced = vec![1; ndim];
+        (reduced[0], reduced[axis]) = (shape[0], groups);
+        let mut kept = vec![1; ndim];
+        (kept[axis], kept[axis + 1]) = (groups, width);
+        let affine = self.affine.nodes(call, &kept);
+        let y = standardized(grouped, moments(grouped, &axes, &reduced), self.epsilon, affine);
+        Ok(y.reshape(shape))
+    }
 }
 
 impl Described for GroupNormalization {
@@ -128,24 +145,16 @@ impl Layer for GroupNormalization {
         self.affine.weights(&[groups * width].into())
     }
 
+    fn keeps_whole_numbers(&self) -> bool {
+        true
+    }
+
     fn supports_masking(&self) -> bool {
         true
     }
 
     fn call<'g>(&self, inputs: &[Node<'g>], call: &Call<'_, 'g>) -> Result<Vec<Node<'g>>> {
-        let (x, shape) = (inputs[0], inputs[0].shape());
-        let (axis, groups, width) = self.split(&shape)?;
-        // [batch, .., groups, channels of a group, ..]
-        let grouped = x.reshape([&shape[..axis], &[groups, width], &shape[axis + 1..]].concat());
-        let ndim = shape.ndim() + 1;
-        let axes: Vec<isize> = (1..ndim).filter(|&a| a != axis).map(|a| a as isize).collect();
-        let mut reduced = vec![1; ndim];
-        (reduced[0], reduced[axis]) = (shape[0], groups);
-        let mut kept = vec![1; ndim];
-        (kept[axis], kept[axis + 1]) = (groups, width);
-        let affine = self.affine.nodes(call, &kept);
-        let y = standardized(grouped, moments(grouped, &axes, &reduced), self.epsilon, affine);
-        Ok(vec![y.reshape(shape)])
+        as_given(inputs[0], |x| self.normalized(x, call))
     }
 }
 

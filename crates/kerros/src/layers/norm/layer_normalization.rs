@@ -4,7 +4,7 @@ use kerros_core::{Result, Shape};
 use kerros_graph::Node;
 use serde_json::json;
 
-use super::{Affine, affine_methods, moments, rows, standardized};
+use super::{Affine, affine_methods, as_given, moments, rows, standardized};
 use crate::layers::options::{layer_methods, maybe_f64};
 use crate::layers::{Axes, Call, Layer, Options, Weight};
 use crate::object::{Config, ConfigReader, Described, Entry};
@@ -78,6 +78,23 @@ impl LayerNormalization {
         self
     }
 
+    /// One input of floats, normalized.
+    fn normalized<'g>(&self, x: Node<'g>, call: &Call<'_, 'g>) -> Result<Node<'g>> {
+        let shape = x.shape();
+        let (kept, reduced) = (self.axis.kept(&shape)?, self.axis.reduced(&shape)?);
+        if let Some(rows) = rows(x, &self.axis)?.filter(|_| !self.rms_scaling) {
+            let (gamma, beta) = self.affine.nodes(call, &[rows.shape().last()]);
+            return Ok(rows.layer_norm(gamma, beta, self.epsilon as f32).reshape(shape));
+        }
+        let (mean, variance) = moments(x, self.axis.get(), &reduced);
+        let (gamma, beta) = self.affine().nodes(call, &kept);
+        if self.rms_scaling {
+            let scaled = x * (variance + self.epsilon as f32).rsqrt();
+            return Ok(gamma.map_or(scaled, |gamma| scaled * gamma));
+        }
+        Ok(standardized(x, (mean, variance), self.epsilon, (gamma, beta)))
+    }
+
     /// Which of gamma and beta there are: `rms_scaling` always has the one, never the other.
     fn affine(&self) -> Affine {
         match self.rms_scaling {
@@ -121,24 +138,16 @@ impl Layer for LayerNormalization {
         self.affine().weights(&dims.collect::<Result<Shape>>()?)
     }
 
+    fn keeps_whole_numbers(&self) -> bool {
+        true
+    }
+
     fn supports_masking(&self) -> bool {
         true
     }
 
     fn call<'g>(&self, inputs: &[Node<'g>], call: &Call<'_, 'g>) -> Result<Vec<Node<'g>>> {
-        let (x, shape) = (inputs[0], inputs[0].shape());
-        let (kept, reduced) = (self.axis.kept(&shape)?, self.axis.reduced(&shape)?);
-        if let Some(rows) = rows(x, &self.axis)?.filter(|_| !self.rms_scaling) {
-            let (gamma, beta) = self.affine.nodes(call, &[rows.shape().last()]);
-            return Ok(vec![rows.layer_norm(gamma, beta, self.epsilon as f32).reshape(shape)]);
-        }
-        let (mean, variance) = moments(x, self.axis.get(), &reduced);
-        let (gamma, beta) = self.affine().nodes(call, &kept);
-        if self.rms_scaling {
-            let scaled = x * (variance + self.epsilon as f32).rsqrt();
-            return Ok(vec![gamma.map_or(scaled, |gamma| scaled * gamma)]);
-        }
-        Ok(vec![standardized(x, (mean, variance), self.epsilon, (gamma, beta))])
+        as_given(inputs[0], |x| self.normalized(x, call))
     }
 }
 

@@ -1,6 +1,6 @@
 //! Layers that bring numbers to mean 0 and variance 1, or to length 1.
 
-use kerros_core::{Result, Shape};
+use kerros_core::{DType, Result, Shape};
 use kerros_graph::Node;
 use serde_json::json;
 
@@ -11,6 +11,7 @@ use crate::object::{Config, ConfigReader};
 pub(super) mod batch_normalization;
 pub(super) mod group_normalization;
 pub(super) mod layer_normalization;
+mod renorm;
 pub(super) mod rms_normalization;
 pub(super) mod spectral_normalization;
 pub(super) mod unit_normalization;
@@ -71,6 +72,15 @@ impl Affine {
         self.beta.read(reader, "beta")?;
         self.gamma.read(reader, "gamma")
     }
+}
+
+/// What `normalized` makes of `x` as floats, in the type of `x`: Keras cuts whole numbers that have
+/// been normalized to whole numbers again.
+fn as_given<'g>(
+    x: Node<'g>,
+    normalized: impl FnOnce(Node<'g>) -> Result<Node<'g>>,
+) -> Result<Vec<Node<'g>>> {
+    Ok(vec![normalized(x.cast(DType::F32))?.cast(x.dtype())])
 }
 
 /// Mean and variance over some axes, which stay with length 1: `dims`.

@@ -4,7 +4,7 @@ use kerros_core::{Error, ErrorKind, Result, Shape};
 use kerros_graph::Node;
 use serde_json::json;
 
-use super::rows;
+use super::{as_given, rows};
 use crate::layers::options::{layer_methods, maybe_f64};
 use crate::layers::trained::Trained;
 use crate::layers::{Axes, Call, Layer, Options, Weight};
@@ -102,11 +102,16 @@ impl Layer for RMSNormalization {
         Ok(vec![Trained::new("ones").weight("scale", &shape[first..])?])
     }
 
+    fn keeps_whole_numbers(&self) -> bool {
+        true
+    }
+
     fn call<'g>(&self, inputs: &[Node<'g>], call: &Call<'_, 'g>) -> Result<Vec<Node<'g>>> {
-        let (x, shape) = (inputs[0], inputs[0].shape());
-        let rows = rows(x, &self.axis)?.expect("weights are made for the last axes only");
-        let scale = call.weights[0].reshape([rows.shape().last()]);
-        Ok(vec![rows.rms_norm(Some(scale), self.epsilon as f32).reshape(shape)])
+        as_given(inputs[0], |x| {
+            let rows = rows(x, &self.axis)?.expect("weights are made for the last axes only");
+            let scale = call.weights[0].reshape([rows.shape().last()]);
+            Ok(rows.rms_norm(Some(scale), self.epsilon as f32).reshape(x.shape()))
+        })
     }
 }
 

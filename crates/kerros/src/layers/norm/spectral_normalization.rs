@@ -157,8 +157,17 @@ impl Layer for SpectralNormalization {
         Ok(own.into_iter().chain(inner.into_iter().map(part)).collect())
     }
 
+    fn keeps_whole_numbers(&self) -> bool {
+        true
+    }
+
     fn call<'g>(&self, inputs: &[Node<'g>], call: &Call<'_, 'g>) -> Result<Vec<Node<'g>>> {
+        Ok(self.call_masked(inputs, call)?.into_iter().map(|result| result.node).collect())
+    }
+
+    fn call_masked<'g>(&self, inputs: &[Node<'g>], call: &Call<'_, 'g>) -> Result<Vec<Masked<'g>>> {
         let shapes: Vec<Shape> = inputs.iter().map(|input| input.shape()).collect();
+        let given = inputs[0].dtype();
         let place = self.kernel(&self.layer.weights(&shapes)?)?;
         let mut kernel = call.weights[0];
         if call.training {
@@ -181,7 +190,8 @@ impl Layer for SpectralNormalization {
         };
         let updates = updates.into_inner().into_iter().map(|(at, node)| (own(at), node));
         call.updates.borrow_mut().extend(updates);
-        Ok(results.into_iter().map(|result| result.node).collect())
+        let in_type = |result: Masked<'g>| Masked { node: result.node.cast(given), ..result };
+        Ok(results.into_iter().map(in_type).collect())
     }
 }
 

@@ -115,6 +115,10 @@ macro_rules! edges_layer {
                 Ok(Vec::new())
             }
 
+            fn keeps_whole_numbers(&self) -> bool {
+                true
+            }
+
             fn call<'g>(
                 &self,
                 inputs: &[kerros_graph::Node<'g>],

@@ -75,6 +75,10 @@ impl Layer for Permute {
         Ok(Vec::new())
     }
 
+    fn keeps_whole_numbers(&self) -> bool {
+        true
+    }
+
     fn call<'g>(&self, inputs: &[Node<'g>], _call: &Call<'_, 'g>) -> Result<Vec<Node<'g>>> {
         let order: Vec<usize> = [0].into_iter().chain(self.dims.iter().copied()).collect();
         Ok(vec![inputs[0].transpose(&order)])

@@ -68,6 +68,10 @@ impl Layer for RepeatVector {
         super::expect_ndim(&inputs[0], 2, "[batch, features]").map(|()| Vec::new())
     }
 
+    fn keeps_whole_numbers(&self) -> bool {
+        true
+    }
+
     fn call<'g>(&self, inputs: &[Node<'g>], _call: &Call<'_, 'g>) -> Result<Vec<Node<'g>>> {
         let shape = inputs[0].shape();
         let dims = [shape[0], self.n, shape[1]];

@@ -2,7 +2,7 @@
 
 use std::f64::consts::PI;
 
-use kerros_core::{Error, ErrorKind, Result, Tensor};
+use kerros_core::{DType, Error, ErrorKind, Result, Tensor};
 use kerros_graph::{Node, Type};
 
 use super::repeat;
@@ -91,6 +91,23 @@ fn lanczos(x: f64, radius: f64) -> f64 {
         x if x > radius => 0.0,
         x if x <= 1e-3 => 1.0,
         x => radius * (PI * x).sin() * (PI * x / radius).sin() / (PI * PI * x * x),
+    }
+}
+
+/// Axes with new lengths, as `(axis, length)`: see [`resize`]. Whole numbers are rounded to whole
+/// numbers at the end.
+pub(in crate::layers) fn resize_axes<'g>(
+    x: Node<'g>,
+    lens: impl IntoIterator<Item = (usize, usize)>,
+    interpolation: &Interpolation,
+    antialias: bool,
+) -> Node<'g> {
+    let resized = lens
+        .into_iter()
+        .fold(x.cast(DType::F32), |x, (axis, len)| resize(x, len, axis, interpolation, antialias));
+    match x.dtype() {
+        DType::F32 => resized,
+        whole => resized.round().cast(whole),
     }
 }
 

@@ -3,7 +3,7 @@ use std::sync::Arc;
 use kerros_core::{Result, Shape};
 use kerros_graph::Node;
 
-use super::resize::{Interpolation, resize};
+use super::resize::{Interpolation, resize_axes};
 use crate::layers::options::layer_methods;
 use crate::layers::spatial::expect_spatial;
 use crate::layers::{Call, DataFormat, Layer, Lengths, Options, Weight};
@@ -98,12 +98,15 @@ impl Layer for UpSampling2D {
         Ok(Vec::new())
     }
 
+    fn keeps_whole_numbers(&self) -> bool {
+        true
+    }
+
     fn call<'g>(&self, inputs: &[Node<'g>], _call: &Call<'_, 'g>) -> Result<Vec<Node<'g>>> {
         let first = self.data_format.first_spatial();
-        let larger = (first..).zip(self.size.get()).fold(inputs[0], |x, (axis, size)| {
-            resize(x, x.shape()[axis] * size, axis, &self.interpolation, false)
-        });
-        Ok(vec![larger])
+        let shape = inputs[0].shape();
+        let lens = (first..).zip(self.size.get()).map(|(axis, size)| (axis, shape[axis] * size));
+        Ok(vec![resize_axes(inputs[0], lens, &self.interpolation, false)])
     }
 }
 

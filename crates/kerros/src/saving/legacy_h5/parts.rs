@@ -92,10 +92,12 @@ fn collect<'a>(layer: &'a Value, path: String, frozen: bool, found: &mut Vec<Par
         "SimpleRNN" | "GRU" | "LSTM" | "ConvLSTM1D" | "ConvLSTM2D" | "ConvLSTM3D" => {
             push(below("cell"), variables(class, config));
         }
-        "MultiHeadAttention" | "GroupQueryAttention" => {
+        "MultiHeadAttention" | "GroupQueryAttention" | "GroupedQueryAttention" => {
             // The classes differ in how they name what they hold.
-            let mark = if class == "GroupQueryAttention" { "_" } else { "" };
-            for role in ["query", "key", "value", "output"] {
+            let mark = if class == "MultiHeadAttention" { "" } else { "_" };
+            let has_gate = config.get("use_gate") == Some(&Value::Bool(true));
+            let roles = ["query", "key", "gate", "value", "output"];
+            for role in roles.into_iter().filter(|role| has_gate || *role != "gate") {
                 push(below(&format!("{mark}{role}_dense")), variables("Dense", config));
             }
         }
@@ -171,9 +173,11 @@ fn variables(class: &str, config: &Map<String, Value>) -> Option<Vec<Variable>> 
             trained("bias", has_bias);
         }
         "LayerNormalization" | "GroupNormalization" => {
-            trained("gamma", is_set("scale", true));
-            trained("beta", is_set("center", true));
+            let scales_alone = is_set("rms_scaling", false);
+            trained("gamma", scales_alone || is_set("scale", true));
+            trained("beta", !scales_alone && is_set("center", true));
         }
+        "LayerScale" => trained("gamma", true),
         "Attention" => {
             trained("scale", is_set("use_scale", false));
             trained("concat_score_weight", config.get("score_mode") == Some(&"concat".into()));
@@ -182,7 +186,11 @@ fn variables(class: &str, config: &Map<String, Value>) -> Option<Vec<Variable>> 
         "BatchNormalization" => {
             trained("gamma", is_set("scale", true));
             trained("beta", is_set("center", true));
-            for name in ["moving_mean", "moving_variance"] {
+            let renorm: &[&str] = match is_set("renorm", false) {
+                true => &["moving_stddev", "renorm_mean", "renorm_stddev"],
+                false => &[],
+            };
+            for &name in ["moving_mean", "moving_variance"].iter().chain(renorm) {
                 all.push(Variable { name, is_trained: false });
             }
         }
@@ -221,6 +229,7 @@ const WITHOUT: &[&str] = &[
     "Cropping1D",
     "Cropping2D",
     "Cropping3D",
+    "CustomScaleLayer",
     "Discretization",
     "Dot",
     "Dropout",

@@ -149,9 +149,12 @@ fn without_module(object: &Value) -> Value {
     let is_kept = |key: &str| {
         !matches!(key, "module" | "registered_name" | "build_config" | "shared_object_id")
     };
-    entries
-        .iter()
-        .filter(|(key, _)| is_kept(key))
-        .map(|(key, value)| (key.clone(), value.clone()))
-        .collect()
+    let kept = entries.iter().filter(|(key, _)| is_kept(key));
+    let mut bare: Map<String, Value> =
+        kept.map(|(key, value)| (key.clone(), value.clone())).collect();
+    // Without its module the class has the name that it has inside Keras.
+    if bare.get("class_name").is_some_and(|class| class == "GroupQueryAttention") {
+        bare.insert("class_name".into(), json!("GroupedQueryAttention"));
+    }
+    bare.into()
 }

@@ -242,6 +242,10 @@ impl Layer for IntegerLookup {
         Ok(Vec::new())
     }
 
+    fn keeps_whole_numbers(&self) -> bool {
+        true
+    }
+
     fn call<'g>(&self, inputs: &[Node<'g>], _call: &Call<'_, 'g>) -> Result<Vec<Node<'g>>> {
         let x = inputs[0].cast(DType::I32);
         if self.invert {
