@@ -229,7 +229,7 @@ impl<T: ?Sized> Registry<T> {
         // What was not read because of an error is not unknown.
         match built {
             Ok(built) => reader.finish().map_err(place).map(|()| built),
-            Err(error) => Err(reader.refusals().err().unwrap_or(error)).map_err(place),
+            Err(error) => Err(place(reader.refusals().err().unwrap_or(error))),
         }
     }
 }

@@ -5,9 +5,10 @@ use kerros::data::Samples;
 use kerros::layers::{Dense, Dropout};
 use kerros::losses::MeanSquaredError;
 use kerros::model::{Input, IntoLayer};
-use kerros::optimizers::{Adam, SGD};
+use kerros::ops;
+use kerros::optimizers::{Adam, Muon, SGD};
 use kerros::trainer::PerOutput;
-use kerros::{Choice, Fit, Model, Result, Sequential, Tensor, Verbose};
+use kerros::{Choice, DType, Fit, Model, Result, Sequential, Tensor, Verbose};
 
 /// `y = 2 x + 1` on a grid.
 fn line(rows: usize) -> (Tensor, Tensor) {
@@ -289,5 +290,39 @@ fn predictions_do_not_depend_on_how_many_are_made() -> Result<()> {
         let one = model.predict_on_batch(&x.slice_rows(row..row + 1)?)?;
         assert_eq!(one, all.slice_rows(row..row + 1)?);
     }
+    Ok(())
+}
+
+/// The layers of a functional model are not named after the model, so that no pattern finds its name
+/// in their paths.
+#[test]
+fn the_name_of_a_functional_model_is_in_no_path() -> Result<()> {
+    let trained = |pattern: &str| -> Result<Vec<Tensor>> {
+        let input = Input::new([2]).tensor();
+        let output = Dense::new(3).kernel_initializer("ones").name("dense").on(&input);
+        let mut model = Model::functional([&input], [&output])?;
+        let muon = Muon::new(0.1).exclude_layers(vec![pattern.into()]);
+        model.compile(muon, MeanSquaredError::new(), ())?;
+        let x = Tensor::new([2, 2], [1.0f32, 2.0, 3.0, 5.0])?;
+        model.fit((x, Tensor::zeros([2, 3], DType::F32)), quiet(1))?;
+        model.get_weights()
+    };
+    let alone = trained("no such layer")?;
+    assert_eq!(trained("^functional")?[0].to_vec_f64(), alone[0].to_vec_f64());
+    assert_ne!(trained("^den[r-t]e/")?[0].to_vec_f64(), alone[0].to_vec_f64());
+    Ok(())
+}
+
+/// Outputs keep their type and their rows however many batches there are.
+#[test]
+fn whole_numbers_are_predicted_in_batches() -> Result<()> {
+    let input = Input::new([3]).tensor();
+    let mut model = Model::functional([&input], [&ops::argmax(&input, -1)])?;
+    let rows = 70;
+    let x: Vec<f32> =
+        (0..rows * 3).map(|at| if at % 3 == at / 3 % 3 { 1.0 } else { 0.0 }).collect();
+    let places = model.predict(Tensor::new([rows, 3], x)?)?;
+    let expected: Vec<i32> = (0..rows as i32).map(|row| row % 3).collect();
+    assert_eq!(places.as_slice::<i32>()?, expected);
     Ok(())
 }

@@ -93,9 +93,8 @@ fn bad_arguments_are_refused() {
             "schedule CosineDecayRestarts: t_mul=0.5\n  expected: 1 or more",
         ),
         (
-            message(CosineDecay::new(0.1, 10).warmup_steps(5).into()),
-            "schedule CosineDecay: warmup_steps=5 without a warmup_target\n  expected: both or \
-             neither\n  try: set `warmup_target` to the rate that the warm-up leads to",
+            message(CosineDecay::new(0.1, 0).into()),
+            "schedule CosineDecay: decay_steps=0\n  expected: 1 or more",
         ),
         (
             message(PiecewiseConstantDecay::new(vec![10, 5], vec![1.0, 0.5, 0.1]).into()),

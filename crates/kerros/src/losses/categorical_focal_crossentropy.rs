@@ -6,6 +6,7 @@ use super::define::{crossentropy_methods, loss, named};
 use super::smoothing::{check_smoothing, smooth_towards_even};
 use super::{Loss, Targets, clip_probability};
 use crate::activations::axes::to_last;
+use crate::layers::Numbers;
 
 loss! {
     /// `sum(alpha * (1 - p)^gamma * -y_true * log(p))` over the class axis.
@@ -16,12 +17,12 @@ loss! {
     /// `y_true, y_pred: [batch, .., classes] -> [batch, ..]`
     ///
     /// # Parameters
-    /// - `alpha`: a common factor; default 0.25. `gamma`: how little easy samples count; default 2.
+    /// - `alpha`: a factor for all classes, or one for each; default 0.25. `gamma`: how little easy samples count; default 2.
     /// - `from_logits`, `label_smoothing`, `axis`: as in [`super::CategoricalCrossentropy`].
     ///
     /// # Source
     /// Lin, Goyal, Girshick, He, Dollár: "Focal loss for dense object detection", arXiv 1708.02002.
-    CategoricalFocalCrossentropy { from_logits: bool = false, label_smoothing: f64 = 0.0, axis: isize = -1, alpha: f64 = 0.25, gamma: f64 = 2.0 }
+    CategoricalFocalCrossentropy { from_logits: bool = false, label_smoothing: f64 = 0.0, axis: isize = -1, alpha: Vec<f64> = vec![0.25], gamma: f64 = 2.0 }
     name: "categorical_focal_crossentropy",
     names: &["categorical_focal_crossentropy"],
     summary: "cross-entropy of one-hot classes that counts easy samples little",
@@ -30,9 +31,12 @@ loss! {
 crossentropy_methods!(CategoricalFocalCrossentropy, "Sets the class axis.");
 
 impl CategoricalFocalCrossentropy {
-    /// Sets the common factor.
-    pub fn alpha(mut self, alpha: f64) -> Self {
-        self.alpha = alpha;
+    /// Sets the factor of all classes, or that of each.
+    pub fn alpha(mut self, alpha: impl Into<Numbers>) -> Self {
+        self.alpha = match alpha.into() {
+            Numbers::One(alpha) => vec![alpha],
+            Numbers::Each(alphas) => alphas,
+        };
         self
     }
 
@@ -64,7 +68,14 @@ impl Loss for CategoricalFocalCrossentropy {
         let (y_true, y_pred) = (to_last(y_true, self.axis), to_last(y_pred, self.axis));
         let p = if self.from_logits { y_pred.softmax() } else { y_pred };
         let p = clip_probability(share(p));
-        let factor = (1.0 - p).pow(self.gamma as f32) * self.alpha as f32;
+        let unsure = (1.0 - p).pow(self.gamma as f32);
+        let factor = match self.alpha.as_slice() {
+            [alpha] => unsure * *alpha as f32,
+            alphas => {
+                let one = |&alpha: &f64| p.graph().constant(alpha as f32).reshape([1]);
+                unsure * Node::concat(&alphas.iter().map(one).collect::<Vec<_>>(), 0)
+            }
+        };
         (factor * (-y_true * p.log())).sum(&[-1])
     }
 }

@@ -87,7 +87,12 @@ pub fn fit_weight<'g>(weight: Node<'g>, losses: &Shape) -> Result<Node<'g>> {
     while dims.len() > losses.ndim() && dims.len() > 1 && dims.last() == Some(&1) {
         dims.pop();
     }
-    let per_sample = dims.len() <= losses.ndim() && dims[..] == losses[..dims.len()];
+    // Those with an axis for each of the losses broadcast: [batch, 1] weighs all steps of a sample.
+    let broadcasts = dims.len() == losses.ndim()
+        && dims.first() == losses.first()
+        && dims.iter().zip(losses.iter()).all(|(dim, len)| dim == len || *dim == 1);
+    let per_sample =
+        broadcasts || (dims.len() <= losses.ndim() && dims[..] == losses[..dims.len()]);
     // A loss of the whole batch, such as Dice, is weighed by each sample's weight.
     if losses.ndim() > 0 && !per_sample {
         return Err(Error::new(
@@ -143,6 +148,16 @@ mod tests {
         assert_eq!(reduced(Some(&[2.0, 1.0]), Some(&mask), SumOverBatchSize), 3.0);
         assert_eq!(reduced(None, Some(&mask), Sum), 5.0);
         assert_eq!(reduced(None, Some(&[0.0; 4]), SumOverBatchSize), 0.0);
+    }
+
+    #[test]
+    fn one_weight_for_all_losses_of_a_sample() {
+        let graph = Graph::new();
+        let losses = graph.literal(Tensor::new([2, 3], [1.0f32, 2.0, 3.0, 4.0, 5.0, 6.0]).unwrap());
+        let weight = graph.literal(Tensor::new([2, 1], [1.0f32, 2.0]).unwrap());
+        let sum = reduce_weighted(losses, Some(weight), None, Reduction::Sum).unwrap();
+        let sum = &evaluate::<f32>(&graph, &[sum], &[], &[]).unwrap()[0];
+        assert_eq!(sum.as_slice::<f32>().unwrap(), [36.0]);
     }
 
     #[test]

@@ -69,6 +69,10 @@ impl<T> Argument<T> {
                 let entries = entries.map(|(key, item)| Ok((key, item.with_arrays(make)?)));
                 Argument::Dictionary(entries.collect::<Result<_>>()?)
             }
+            Argument::Value(Value::Array(items)) if items.iter().any(operations::is_array) => {
+                let items = items.into_iter().map(|item| Argument::Value(item).with_arrays(make));
+                Argument::List(items.collect::<Result<_>>()?)
+            }
             Argument::Value(value) if operations::is_array(&value) => {
                 Argument::Tensor(make(&value)?)
             }

@@ -1,6 +1,9 @@
+use kerros_core::Result;
 use kerros_graph::Node;
 
 use super::adam::Moments;
+use super::pattern::Pattern;
+use super::rule::is_found;
 use super::setting::optimizer;
 use super::{Moved, Optimizer, Options, Slot, Step, Updated, Variable};
 
@@ -13,7 +16,8 @@ optimizer! {
     ///
     /// # Parameters
     /// - `adam_beta_1`, `adam_beta_2`, `epsilon`: of Adam. Defaults: 0.9, 0.999, 1e-7.
-    /// - `exclude_layers`: texts; variables with one in their path go to Adam. Default: none.
+    /// - `exclude_layers`: regular expressions; variables in whose path one is found go to Adam.
+    ///   Default: none.
     /// - `muon_a`, `muon_b`, `muon_c`: `a`, `b`, `c`. Defaults: 3.4445, -4.775, 2.0315.
     /// - `adam_lr_ratio`: Adam's rate over Muon's. Default: 1.
     /// - `momentum`: what is kept of `m` per step. Default: 0.95.
@@ -67,7 +71,7 @@ impl Muon {
         let embedding = || variable.path.to_lowercase().contains("embedding");
         variable.shape.ndim() != 2
             || (self.exclude_embeddings && embedding())
-            || self.exclude_layers.iter().any(|text| variable.path.contains(text))
+            || self.exclude_layers.iter().any(|pattern| is_found(pattern, &variable.path))
     }
 
     /// The nearest matrix with all singular values near 1: `[rows, columns]` likewise.
@@ -89,6 +93,13 @@ impl Muon {
 impl Optimizer for Muon {
     fn options(&self) -> &Options {
         &self.options
+    }
+
+    fn check(&self) -> Result<()> {
+        let mut patterns = self.exclude_layers.iter();
+        patterns.try_for_each(|pattern| {
+            Pattern::new(pattern).map(|_| ()).map_err(|error| error.context("exclude_layers"))
+        })
     }
 
     fn slots(&self, variable: &Variable) -> Vec<Slot> {

@@ -201,7 +201,7 @@ fn decayed<'g>(
 }
 
 /// Whether a pattern is found in a name; patterns were checked with the options.
-fn is_found(pattern: &str, name: &str) -> bool {
+pub(super) fn is_found(pattern: &str, name: &str) -> bool {
     Pattern::new(pattern).is_ok_and(|pattern| pattern.is_found_in(name))
 }
 

@@ -269,6 +269,14 @@ fn metrics(config: &Map<String, Value>, key: &str, problems: &mut Problems) -> M
 
 fn metric_of(value: &Value, key: &str, problems: &mut Problems) -> Option<Choice<dyn Metric>> {
     let place = key.trim_end_matches('s').replace('_', " ");
+    if let Some(function @ "cosine_similarity") = function_name(value) {
+        // The function is the loss of that name, the word a metric of the other sign.
+        let wrapped = json!({
+            "class_name": "MeanMetricWrapper",
+            "config": {"name": function, "dtype": "float32", "fn": value},
+        });
+        return objects::read::<dyn Metric>(&wrapped, &place, problems).map(Choice::Object);
+    }
     match name_of(value) {
         Some(name) if is_accuracy(name) || is_crossentropy(name) => {
             Some(Choice::Name(name.to_string()))

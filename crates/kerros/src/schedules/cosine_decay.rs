@@ -1,6 +1,6 @@
 use std::f32::consts::PI;
 
-use kerros_core::{Error, ErrorKind, Result};
+use kerros_core::Result;
 use kerros_graph::Node;
 
 use super::{Schedule, check_steps};
@@ -33,19 +33,13 @@ described! {
         name: String = "CosineDecay".into(),
         /// The rate from which it falls, if it first grows.
         warmup_target: Option<f64> = None,
-        /// How long it grows, in steps.
+        /// How long it grows, in steps; without a target it does not.
         warmup_steps: usize = 0,
     }
 }
 
 impl Schedule for CosineDecay {
     fn check(&self) -> Result<()> {
-        if self.warmup_target.is_none() && self.warmup_steps > 0 {
-            let message = format!("warmup_steps={} without a warmup_target", self.warmup_steps);
-            return Err(Error::new(ErrorKind::Argument, message)
-                .expected("both or neither")
-                .hint("set `warmup_target` to the rate that the warm-up leads to"));
-        }
         check_steps("decay_steps", self.decay_steps)
     }
 

@@ -82,7 +82,10 @@ impl Model {
             (0..network.weights.len()).filter(|&place| network.is_trained(place)).collect();
         let variable = |&place: &usize| {
             let entry = &network.weights[place];
-            Variable::new(&*entry.path, &entry.weight.shape)
+            // Layers of a functional model are built before there is a model to name them after.
+            let own = entry.path.split_once('/').map(|(_, own)| own);
+            let path = own.filter(|_| network.is_functional).unwrap_or(&entry.path);
+            Variable::new(path, &entry.weight.shape)
         };
         let variables = trained.iter().map(variable).collect();
         let store = &mut *states.store;
