@@ -226,10 +226,13 @@ impl<T: ?Sized> Registry<T> {
         let mut reader = ConfigReader::new(config);
         let built = (entry.from_config)(&mut reader);
         let place = |error: Error| error.context(format!("{} {}", self.noun, entry.class_name));
-        // What was not read because of an error is not unknown.
         match built {
-            Ok(built) => reader.finish().map_err(place).map(|()| built),
-            Err(error) => Err(place(reader.refusals().err().unwrap_or(error))),
+            // What was not read because of this error is not unknown.
+            Err(error) if reader.wrong.is_empty() => Err(place(error)),
+            built => {
+                reader.finish().map_err(place)?;
+                built.map_err(place)
+            }
         }
     }
 }
@@ -467,20 +470,13 @@ impl<'a> ConfigReader<'a> {
     ///
     /// # Errors
     /// [`ErrorKind::Unsupported`] naming every argument that was not.
-    pub fn finish(mut self) -> Result<()> {
+    pub fn finish(self) -> Result<()> {
         let unknown = self.config.keys().filter(|key| !self.used.contains(&key.as_str()));
-        self.wrong.extend(unknown.map(|key| format!("unknown argument `{key}`")));
-        self.refusals()
-    }
-
-    /// What was refused so far.
-    ///
-    /// # Errors
-    /// [`ErrorKind::Unsupported`] naming every argument that was.
-    fn refusals(self) -> Result<()> {
-        match self.wrong.is_empty() {
+        let mut wrong = self.wrong;
+        wrong.extend(unknown.map(|key| format!("unknown argument `{key}`")));
+        match wrong.is_empty() {
             true => Ok(()),
-            false => Err(Error::new(ErrorKind::Unsupported, self.wrong.join("; "))),
+            false => Err(Error::new(ErrorKind::Unsupported, wrong.join("; "))),
         }
     }
 }
