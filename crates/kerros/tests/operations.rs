@@ -124,3 +124,15 @@ fn operations_agree() {
         .collect();
     assert!(wrong.is_empty(), "{} of {}:\n{}", wrong.len(), cases.len(), wrong.join("\n"));
 }
+
+/// How far an axis is continued is the file's to say, within bounds.
+#[test]
+fn an_axis_that_is_continued_without_end_is_refused() {
+    let family = fixture("operations.json");
+    let case = family["cases"].as_array().unwrap().iter().find(|case| case["name"] == "pad_wrap");
+    let json = case.unwrap()["model"].as_str().unwrap();
+    let endless = json.replace("[3, 4]", "[3, 9223372036854775807]");
+    assert_ne!(json, endless);
+    let error = Model::from_json(&endless).unwrap_err().to_string();
+    assert!(error.contains("`pad_width`") && error.contains("at most"), "{error}");
+}

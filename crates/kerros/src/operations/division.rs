@@ -26,7 +26,8 @@ fn less_product<'g>(a: Node<'g>, q: Node<'g>, b: Node<'g>) -> Node<'g> {
     let product = q * b;
     let ((q_high, q_low), (b_high, b_low)) = (halves(q), halves(b));
     let lost = ((q_high * b_high - product) + q_high * b_low + q_low * b_high) + q_low * b_low;
-    (a - product) - lost
+    // Halves of numbers near the largest are none: nothing is put back then.
+    (a - product) - lost.is_finite().select(lost, 0.0)
 }
 
 /// Adds `b` where the remainder has not its sign: the quotient was rounded up.

@@ -188,6 +188,9 @@ fn tile<'g>(operands: &Operands<'_, 'g>) -> Result<Vec<Node<'g>>> {
     Ok(vec![wide.reshape(dims)])
 }
 
+/// How many entries an axis may have that is continued: files choose the number.
+const MAX_ENTRIES: usize = 1 << 26;
+
 /// Which entry of an axis of this length stands `place` entries after its first, before it where
 /// that is negative: the axis is continued as a mirror does, with or without the edge twice, with
 /// the edge alone, or from the beginning.
@@ -214,10 +217,14 @@ fn pad_with_own<'g>(
 ) -> Result<Node<'g>> {
     let mode = operands.value("mode").as_str().unwrap_or_default();
     let wrong = || operands.wrong("mode", "constant, edge, reflect, symmetric or wrap");
-    let length = x.shape()[axis] as i64;
+    let length = x.shape()[axis];
     if length == 0 {
         return Err(operands.wrong("mode", "constant for an axis without entries"));
     }
+    if length.saturating_add(low).saturating_add(high) > MAX_ENTRIES {
+        return Err(operands.wrong("pad_width", &format!("at most {MAX_ENTRIES} entries in all")));
+    }
+    let length = length as i64;
     let places = -(low as i64)..length + high as i64;
     let entry = |place| continued(mode, place, length).map(|entry| entry as i32);
     let entries: Option<Vec<i32>> = places.map(entry).collect();

@@ -293,3 +293,25 @@ fn metric_of(value: &Value, key: &str, problems: &mut Problems) -> Option<Choice
 fn name_of(value: &Value) -> Option<&str> {
     value.as_str().or_else(|| function_name(value).filter(|_| check_is_keras(value).is_ok()))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_function_cosine_similarity_is_no_metric_of_that_name() {
+        let class = |value: Value| {
+            let mut problems = Problems::default();
+            let metric = metric_of(&value, "metrics", &mut problems).unwrap();
+            metric.resolve().unwrap().class_name()
+        };
+        let function = json!({
+            "module": "keras.losses",
+            "class_name": "function",
+            "config": "cosine_similarity",
+            "registered_name": "cosine_similarity",
+        });
+        assert_eq!(class(function), "MeanMetricWrapper");
+        assert_eq!(class(json!("cosine_similarity")), "CosineSimilarity");
+    }
+}

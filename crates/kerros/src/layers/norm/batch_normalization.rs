@@ -5,7 +5,7 @@ use kerros_graph::Node;
 use serde_json::json;
 
 use super::renorm::{Batch, Kept, Renorm};
-use super::{Affine, affine_methods, moments, standardized};
+use super::{Affine, affine_methods, moments, moved, standardized};
 use crate::initializers::Initializer;
 use crate::layers::options::{layer_methods, maybe_f64, out_of_range};
 use crate::layers::trained::Trained;
@@ -237,19 +237,14 @@ impl Layer for BatchNormalization {
         if let Some(renorm) = &self.renorm {
             let batch = Batch { mean, variance, epsilon: self.epsilon as f32 };
             let kept = Kept::of(&call.weights[variance_place + 1..]);
-            let moved = renorm.moved(batch, moving.0, kept, self.momentum);
-            call.updates.borrow_mut().extend((mean_place..).zip(moved));
+            let next = renorm.next(batch, moving.0, kept, self.momentum);
+            call.updates.borrow_mut().extend((mean_place..).zip(next));
             let affine = renorm.corrected(batch, kept, affine);
             return Ok(vec![standardized(x, (mean, variance), self.epsilon, affine)]);
         }
-        let (keep, take) = (self.momentum as f32, (1.0 - self.momentum) as f32);
-        let moved = |old: Node<'g>, batch: Node<'g>| {
-            let batch = batch.reshape(old.shape()).stop_gradient();
-            old * keep + batch * take
-        };
         let mut updates = call.updates.borrow_mut();
-        updates.push((mean_place, moved(moving.0, mean)));
-        updates.push((variance_place, moved(moving.1, variance)));
+        updates.push((mean_place, moved(moving.0, mean, self.momentum)));
+        updates.push((variance_place, moved(moving.1, variance, self.momentum)));
         Ok(vec![standardized(x, (mean, variance), self.epsilon, affine)])
     }
 }

@@ -83,6 +83,12 @@ fn as_given<'g>(
     Ok(vec![normalized(x.cast(DType::F32))?.cast(x.dtype())])
 }
 
+/// What is kept, after a batch: `momentum · old + (1 - momentum) · new`.
+fn moved<'g>(old: Node<'g>, new: Node<'g>, momentum: f64) -> Node<'g> {
+    let new = new.reshape(old.shape()).stop_gradient();
+    old * momentum as f32 + new * (1.0 - momentum) as f32
+}
+
 /// Mean and variance over some axes, which stay with length 1: `dims`.
 fn moments<'g>(x: Node<'g>, axes: &[isize], dims: &[usize]) -> (Node<'g>, Node<'g>) {
     let mean = x.mean(axes).reshape(dims);

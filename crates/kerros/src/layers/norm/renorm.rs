@@ -6,6 +6,7 @@ use kerros_core::{Error, ErrorKind, Result, Shape, Tensor};
 use kerros_graph::Node;
 use serde_json::{Value, json};
 
+use super::moved;
 use crate::initializers::{Draw, Initializer};
 use crate::layers::Weight;
 use crate::layers::options::out_of_range;
@@ -43,7 +44,7 @@ const BOUNDS: [&str; 3] = ["rmin", "rmax", "dmax"];
 /// What the layer keeps beside `moving_mean` and `moving_variance`, in the order of its weights.
 #[derive(Clone, Copy)]
 pub(super) struct Kept<'g> {
-    pub(super) moving_stddev: Node<'g>,
+    moving_stddev: Node<'g>,
     renorm_mean: Node<'g>,
     renorm_stddev: Node<'g>,
 }
@@ -155,25 +156,21 @@ impl Renorm {
     }
 
     /// The next values of all that the layer keeps, from `moving_mean` on.
-    pub(super) fn moved<'g>(
+    pub(super) fn next<'g>(
         &self,
         batch: Batch<'g>,
         moving_mean: Node<'g>,
         kept: Kept<'g>,
         momentum: f64,
     ) -> [Node<'g>; 5] {
-        let toward = |old: Node<'g>, new: Node<'g>, momentum: f64| {
-            let new = new.reshape(old.shape()).stop_gradient();
-            old * momentum as f32 + new * (1.0 - momentum) as f32
-        };
-        let stddev = toward(kept.moving_stddev, batch.stddev(), momentum);
+        let stddev = moved(kept.moving_stddev, batch.stddev(), momentum);
         [
-            toward(moving_mean, batch.mean, momentum),
+            moved(moving_mean, batch.mean, momentum),
             // Rounding may lead below 0.
             (stddev * stddev - batch.epsilon).maximum(0.0),
             stddev,
-            toward(kept.renorm_mean, batch.mean, self.momentum),
-            toward(kept.renorm_stddev, batch.stddev(), self.momentum),
+            moved(kept.renorm_mean, batch.mean, self.momentum),
+            moved(kept.renorm_stddev, batch.stddev(), self.momentum),
         ]
     }
 }
