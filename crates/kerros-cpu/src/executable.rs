@@ -6,12 +6,12 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
 use kerros_core::{DType, Error, ErrorKind, Result, Tensor};
-use kerros_plan::plan::{BufferId, Home, Plan, Split};
+use kerros_plan::plan::{BufferId, Home, Plan};
 use kerros_plan::{Executable, Feed, StateStore, explain};
 
 use crate::Cpu;
 use crate::groups::{Group, groups};
-use crate::inputs::{address, gather, gathering, staging, truths};
+use crate::inputs::{Gathering, address, gather, gathering, staging, truths};
 use crate::memory::Block;
 use crate::store::{CpuStore, as_stored, to_tensor};
 use crate::team::{Member, Team};
@@ -28,8 +28,8 @@ pub struct CpuExecutable {
     _literals: Vec<Tensor>,
     /// Where gathered rows of each input go; made when first needed.
     staging: Vec<Option<Block>>,
-    /// How the rows of each input are divided when they are gathered.
-    gathered: Vec<Split>,
+    /// How each input is divided when it is gathered.
+    gathered: Vec<Gathering>,
     meet_after_gather: bool,
     /// The address of each buffer, for the current run.
     bases: Vec<*mut u8>,
@@ -186,15 +186,15 @@ impl CpuExecutable {
 
     fn gather_own_rows(&self, member: &Member<'_>, feeds: &[Feed<'_>]) -> bool {
         let mut gathered = false;
-        for ((feed, staging), split) in feeds.iter().zip(&self.staging).zip(&self.gathered) {
+        for ((feed, staging), gathering) in feeds.iter().zip(&self.staging).zip(&self.gathered) {
             let rows_of_words = |tensor: &Tensor| tensor.dtype() != DType::Bool;
             if let (Feed::Rows { tensor, rows }, Some(staging)) = (feed, staging)
                 && rows_of_words(tensor)
             {
-                let own = split.own(member.index, member.count);
+                let thread = (member.index, member.count);
                 // SAFETY: the staging place has the input's size, and `bind` has checked
-                // that there are as many rows; each row is one thread's own.
-                unsafe { gather(tensor, rows, own, staging.start()) };
+                // that there are as many rows; each part is one thread's own.
+                unsafe { gather(tensor, rows, *gathering, thread, staging.start()) };
                 gathered = true;
             }
         }

@@ -1,18 +1,16 @@
 //! Where the inputs of a run lie: in the caller's tensors, or gathered row by row.
 
-use std::ops::Range;
-
 use kerros_core::{Error, ErrorKind, Result, Tensor};
 use kerros_graph::Type;
 use kerros_plan::Feed;
-use kerros_plan::plan::{Access, Home, Plan, Split};
+use kerros_plan::plan::{Access, Home, Kernel, Plan, Split};
 
 use crate::memory::Block;
 
 /// Bytes of a cache line.
 const LINE_BYTES: usize = 64;
 /// How much of the rows to come is on its way while one is copied.
-const ROWS_AHEAD_BYTES: usize = 2048;
+const ROWS_AHEAD_BYTES: usize = 6144;
 const MAX_ROWS_AHEAD: usize = 16;
 
 /// Checks a feed against its input; the address of its first element when it lies in one
@@ -71,29 +69,43 @@ pub fn truths(feed: &Feed<'_>, ty: &Type) -> Result<Tensor> {
     Ok(taken.to_f32())
 }
 
-/// Copies rows `range` of the batch to `to`, the start of the staging place.
+/// Copies to `to`, the start of the staging place, what is one thread's of the rows of the batch.
 ///
 /// Rows from anywhere are far apart in memory: while one is copied, the same part of a later one
 /// is fetched.
 ///
 /// # Safety
-/// `to` is valid for the whole batch, and no other thread touches these rows of it.
-pub unsafe fn gather(tensor: &Tensor, rows: &[u32], range: Range<usize>, to: *mut u8) {
+/// `to` is valid for the whole batch, and no other thread touches this thread's part of it.
+pub unsafe fn gather(
+    tensor: &Tensor,
+    rows: &[u32],
+    gathering: Gathering,
+    (index, count): (usize, usize),
+    to: *mut u8,
+) {
     let row_bytes = tensor.row_bytes();
     let from = tensor.bytes();
-    let row = |at: usize| &from[rows[at] as usize * row_bytes..][..row_bytes];
-    let ahead = (ROWS_AHEAD_BYTES / row_bytes.max(1)).clamp(1, MAX_ROWS_AHEAD);
+    let (range, bytes) = match gathering {
+        Gathering::Rows(split) => (split.own(index, count), 0..row_bytes),
+        Gathering::Columns(split) => {
+            let own = split.own(index, count);
+            let column_bytes = row_bytes / split.rows();
+            (0..rows.len(), column_bytes * own.start..column_bytes * own.end)
+        }
+    };
+    let row = |at: usize| &from[rows[at] as usize * row_bytes..][bytes.clone()];
+    let ahead = (ROWS_AHEAD_BYTES / bytes.len().max(1)).clamp(1, MAX_ROWS_AHEAD);
     for at in range.clone() {
         let later = if at + ahead < range.end { row(at + ahead) } else { &[] };
         let mut later = later.chunks(LINE_BYTES);
         let (lines, rest) = row(at).as_chunks::<LINE_BYTES>();
         // SAFETY: row `at` lies within the staging place.
-        let mut to = unsafe { to.add(at * row_bytes) };
+        let mut to = unsafe { to.add(at * row_bytes + bytes.start) };
         for line in lines {
             if let Some(later) = later.next() {
                 prefetch(later);
             }
-            // SAFETY: lines and rest fill the row, this thread's own, as the caller promises.
+            // SAFETY: lines and rest fill what is this thread's own of the row, as the caller promises.
             unsafe {
                 to.cast::<[u8; LINE_BYTES]>().write_unaligned(*line);
                 to = to.add(LINE_BYTES);
@@ -116,28 +128,44 @@ fn prefetch(line: &[u8]) {
     let _ = line;
 }
 
-/// How the rows of each input are divided over the threads that gather them, and whether the
-/// threads must meet then: not when each reads only the rows it gathered.
-pub fn gathering(plan: &Plan) -> (Vec<Split>, bool) {
-    let rows = |ty: &Type| Split::Rows(ty.shape.first().copied().unwrap_or(0));
-    let mut splits: Vec<Split> = plan.inputs.iter().map(rows).collect();
+/// How an input is divided over the threads that gather it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Gathering {
+    /// By rows of the batch.
+    Rows(Split),
+    /// By columns, which are rows of the weights that they are multiplied with.
+    Columns(Split),
+}
+
+/// How each input is divided over the threads that gather it, and whether the threads must meet
+/// then: not when each reads only what it gathered.
+pub fn gathering(plan: &Plan) -> (Vec<Gathering>, bool) {
+    let rows = |ty: &Type| ty.shape.first().copied().unwrap_or(0);
+    let mut gathered: Vec<Gathering> =
+        plan.inputs.iter().map(|ty| Gathering::Rows(Split::Rows(rows(ty)))).collect();
     let first = plan.regions.first().map_or(0..0, |region| region.steps.clone());
-    let mut reads: Vec<(usize, Split, Access)> = Vec::new();
+    // What a thread reads of an input before it meets the others; `None` if all of it.
+    let mut reads: Vec<(usize, Option<Gathering>)> = Vec::new();
     for step in &plan.steps[first] {
-        for read in &step.reads {
-            if let Home::Input(input) = plan.buffers[read.buffer].home {
-                reads.push((input, step.split, read.access));
-            }
+        for (at, read) in step.reads.iter().enumerate() {
+            let Home::Input(input) = plan.buffers[read.buffer].home else { continue };
+            let own = match step.kernel {
+                Kernel::PartProducts { m, .. } if at == 0 && m == rows(&plan.inputs[input]) => {
+                    Some(Gathering::Columns(step.split))
+                }
+                _ if read.access == Access::Part => Some(Gathering::Rows(step.split)),
+                _ => None,
+            };
+            reads.push((input, own));
         }
     }
-    for &(input, split, access) in &reads {
-        if access == Access::Part && split.rows() == splits[input].rows() {
-            splits[input] = split;
+    for (input, own) in &reads {
+        match own {
+            Some(Gathering::Rows(split)) if split.rows() != rows(&plan.inputs[*input]) => {}
+            Some(own) => gathered[*input] = *own,
+            None => {}
         }
     }
-    let own = |(input, split, access): &(usize, Split, Access)| {
-        *access == Access::Part && *split == splits[*input]
-    };
-    let meet = !reads.iter().all(own);
-    (splits, meet)
+    let meet = !reads.iter().all(|(input, own)| *own == Some(gathered[*input]));
+    (gathered, meet)
 }

@@ -77,6 +77,9 @@ impl Share {
             Kernel::ChunkProducts { m, n, .. } => {
                 Share::PerPart { len: m * n, rows: CONTRACTION_CHUNK }
             }
+            Kernel::PartProducts { m, n, k, chunks } => {
+                Share::PerPart { len: m * n, rows: k / chunks }
+            }
             Kernel::PieceSums { inner, .. } => Share::PerPart { len: inner, rows: COLUMN_PIECE },
             _ => Share::new(plan, step, operand, passing),
         }
@@ -228,14 +231,19 @@ impl<'a> Work<'a> {
             &Kernel::ChunkProducts { m, n, .. } => {
                 return self.chunk_products([m, n], &mut scratch.gemm);
             }
+            &Kernel::PartProducts { m, n, k, chunks } => {
+                return self.part_products([m, n, k], k / chunks, &mut scratch.gemm);
+            }
             &Kernel::PieceSums { inner, .. } => self.piece_sums(inner),
-            &Kernel::Combine { len, order, .. } => {
+            &Kernel::Combine { len, order, bias, relu, .. } => {
                 let first = self.elements().start;
+                let finish = chunks::Finish { bias: bias.then(|| self.read(1)), relu };
                 let order = match order {
                     Order::InTurn => chunks::Order::InTurn,
                     Order::Tree => chunks::Order::Tree,
                 };
-                chunks::combine(self.isa, order, len, first, self.read(0), self.write(0));
+                let (parts, y) = (self.read(0), self.write(0));
+                chunks::combine(self.isa, (order, finish), len, first, parts, y);
             }
             Kernel::Conv { .. }
             | Kernel::PackKernel { .. }

@@ -1,12 +1,12 @@
 //! Sums over rows that come a few at a time: how a thread that takes a few rows through many steps
 //! adds up what each of them gives to a sum over all.
 //!
-//! The laws of contractions and of reductions cut a sum into parts ([`CONTRACTION_CHUNK`],
+//! The laws of contractions and of reductions cut a sum into parts ([`contraction_chunk`],
 //! [`COLUMN_PIECE`]) and say how the parts are added. Within a part the rows come in order; so a
 //! part may be left and taken up again: [`add_rows`], and for matrix products
 //! [`Gemm::continues`](crate::gemm::Gemm::continues). [`combine`] adds the parts.
 //!
-//! [`CONTRACTION_CHUNK`]: kerros_core::law::CONTRACTION_CHUNK
+//! [`contraction_chunk`]: kerros_core::law::contraction_chunk
 //! [`COLUMN_PIECE`]: kerros_core::law::reduce::COLUMN_PIECE
 
 use kerros_core::law::Lanes;
@@ -78,26 +78,70 @@ pub enum Order {
     Tree,
 }
 
+/// What happens to each sum of [`combine`] in the end.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Finish<'a> {
+    /// `y = y + bias`, the sums being rows as long as the bias.
+    pub bias: Option<&'a [f32]>,
+    /// `y = max(y, 0)`.
+    pub relu: bool,
+}
+
 /// Adds parts of sums: `y[i] = x[0, i] + x[1, i] + ..`, in this order. `y` holds the elements from
-/// `first` on.
+/// `first` on, whole rows where there is a bias.
 ///
 /// # Shape
 /// `parts: [parts, len]`, at least one part; `y` a part of `[len]`.
 ///
 /// # Panics
 /// When a slice has not the length that is said.
-pub fn combine(isa: Isa, order: Order, len: usize, first: usize, parts: &[f32], y: &mut [f32]) {
+pub fn combine(
+    isa: Isa,
+    (order, finish): (Order, Finish<'_>),
+    len: usize,
+    first: usize,
+    parts: &[f32],
+    y: &mut [f32],
+) {
     assert!(first + y.len() <= len, "{} elements from {first} on, of {len}", y.len());
     assert!(parts.len() >= len && parts.len().is_multiple_of(len.max(1)), "parts of {len}");
-    dispatch(isa, Combine { order, len, first, parts, y });
+    let row = finish.bias.map_or(1, <[f32]>::len).max(1);
+    assert!(first.is_multiple_of(row) && y.len().is_multiple_of(row), "rows of {row} from {first}");
+    dispatch(isa, Combine { order, finish, len, first, parts, y });
 }
 
 struct Combine<'a> {
     order: Order,
+    finish: Finish<'a>,
     len: usize,
     first: usize,
     parts: &'a [f32],
     y: &'a mut [f32],
+}
+
+impl Combine<'_> {
+    /// The sum of as many elements as a register has, or fewer, from here on.
+    #[inline(always)]
+    fn sum<V: Lanes>(&self, start: usize, count: usize) -> V {
+        let mut parts = self.parts.chunks_exact(self.len);
+        match self.order {
+            Order::InTurn => {
+                let mut total = load::<V>(&self.parts[start..], count);
+                for part in parts.skip(1) {
+                    total = total.add(load(&part[start..], count));
+                }
+                total
+            }
+            Order::Tree => {
+                let mut tree = Tree::<V, 1>::new();
+                for part in &mut parts {
+                    tree.push::<Sum>([load(&part[start..], count)]);
+                }
+                let [total] = tree.finish::<Sum>();
+                total
+            }
+        }
+    }
 }
 
 impl Kernel for Combine<'_> {
@@ -105,32 +149,30 @@ impl Kernel for Combine<'_> {
 
     #[inline(always)]
     fn run<V: Lanes>(self) {
-        let Combine { order, len, first, parts, y } = self;
-        for (at, y) in y.chunks_mut(V::WIDTH).enumerate() {
-            let (start, count) = (first + at * V::WIDTH, y.len());
-            let mut total = load::<V>(&parts[start..], count);
-            match order {
-                Order::InTurn => {
-                    for part in parts.chunks_exact(len).skip(1) {
-                        total = total.add(load(&part[start..], count));
-                    }
+        let (first, finish) = (self.first, self.finish);
+        let num = self.y.len();
+        let row = finish.bias.map_or(num, <[f32]>::len).max(1);
+        let zero = V::splat(0.0);
+        for row_start in (0..num).step_by(row) {
+            for column in (0..row).step_by(V::WIDTH) {
+                let count = V::WIDTH.min(row - column);
+                let at = row_start + column;
+                let mut total: V = self.sum(first + at, count);
+                if let Some(bias) = finish.bias {
+                    total = total.add(load(&bias[column..], count));
                 }
-                Order::Tree => {
-                    let mut tree = Tree::<V, 1>::new();
-                    for part in parts.chunks_exact(len) {
-                        tree.push::<Sum>([load(&part[start..], count)]);
-                    }
-                    [total] = tree.finish::<Sum>();
+                if finish.relu {
+                    total = V::select(total.le(zero), zero, total);
                 }
+                store(total, &mut self.y[at..at + count], count);
             }
-            store(total, y, count);
         }
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use kerros_core::law::CONTRACTION_CHUNK;
+    use kerros_core::law::contraction_chunk;
     use kerros_core::law::reduce::{COLUMN_PIECE, down_column};
 
     use super::*;
@@ -167,8 +209,9 @@ mod tests {
                 }
                 let mut y = vec![f32::NAN; columns];
                 let (left, right) = y.split_at_mut(columns / 2);
-                combine(isa, Order::Tree, columns, 0, &sums, left);
-                combine(isa, Order::Tree, columns, columns / 2, &sums, right);
+                combine(isa, (Order::Tree, Finish::default()), columns, 0, &sums, left);
+                let end = (Order::Tree, Finish::default());
+                combine(isa, end, columns, columns / 2, &sums, right);
                 assert_eq!(words(&y), words(&want), "{rows} x {columns} {isa:?}");
             }
         }
@@ -187,10 +230,11 @@ mod tests {
                 let all = Operands { a: &a, b: &b, ..Operands::default() };
                 let pairs = [Pair::default()];
                 gemm(isa, &product, 0..m, &pairs, all, &mut want, &mut scratch).unwrap();
-                let mut parts = vec![f32::NAN; rows.div_ceil(CONTRACTION_CHUNK) * m * n];
-                for block in blocks(rows, most, CONTRACTION_CHUNK) {
-                    let chunk = block.start / CONTRACTION_CHUNK;
-                    let fresh = block.start.is_multiple_of(CONTRACTION_CHUNK);
+                let chunk_len = contraction_chunk(rows);
+                let mut parts = vec![f32::NAN; rows.div_ceil(chunk_len) * m * n];
+                for block in blocks(rows, most, chunk_len) {
+                    let chunk = block.start / chunk_len;
+                    let fresh = block.start.is_multiple_of(chunk_len);
                     let own = Gemm { k: block.len(), continues: !fresh, ..product };
                     let operands = Operands {
                         a: &a[block.start * m..block.end * m],
@@ -201,7 +245,7 @@ mod tests {
                     gemm(isa, &own, 0..m, &pairs, operands, c, &mut scratch).unwrap();
                 }
                 let mut found = vec![f32::NAN; m * n];
-                combine(isa, Order::InTurn, m * n, 0, &parts, &mut found);
+                combine(isa, (Order::InTurn, Finish::default()), m * n, 0, &parts, &mut found);
                 assert_eq!(words(&found), words(&want), "{rows} x {m} x {n} {isa:?}");
             }
         }

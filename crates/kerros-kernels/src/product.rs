@@ -4,7 +4,7 @@
 //! The law is that of [`crate::gemm`]; what is saved is the packing, and the cutting up, at
 //! every product.
 
-use kerros_core::law::CONTRACTION_CHUNK;
+use kerros_core::law::{CONTRACTION_CHUNK, contraction_chunk};
 
 use crate::Isa;
 use crate::gemm::Matrix;
@@ -124,8 +124,9 @@ impl TileJob for Multiply<'_> {
     fn run<T: Tiles>(self, tiles: T) {
         let Product { m, n, k, a, a_layout, b, bias, accumulate, c_row_stride } = self.product;
         let strips = Cuts::new(m, T::ROWS);
-        for start in (0..k.max(1)).step_by(CONTRACTION_CHUNK) {
-            let len = CONTRACTION_CHUNK.min(k - start);
+        let chunk = contraction_chunk(k);
+        for start in (0..k.max(1)).step_by(chunk) {
+            let len = chunk.min(k - start);
             let is_last = start + len == k;
             for first in (0..n).step_by(b.width) {
                 // A panel's rows lie as they were packed, also when not all of them are used.

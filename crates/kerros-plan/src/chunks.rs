@@ -130,7 +130,7 @@ fn cut(plan: &mut Plan, at: usize, sum: Sum, chunks: usize) {
         origin: step.origin.clone(),
     };
     let whole = Step {
-        kernel: Kernel::Combine { parts, len, order },
+        kernel: Kernel::Combine { parts, len, order, bias: false, relu: false },
         reads: vec![Operand { buffer, access: Access::Whole }],
         writes: step.writes.clone(),
         split: step.split,

@@ -10,6 +10,7 @@ use crate::chunks::cut_into_chunks;
 use crate::device::CompileOptions;
 use crate::gates::join_gates;
 use crate::lower::lower;
+use crate::own_weights::keep_weights;
 use crate::place::place;
 use crate::plan::Plan;
 use crate::schedule::schedule;
@@ -54,6 +55,7 @@ pub fn compile(
         join_gates(&mut plan);
         if let Some(limits) = options.chunks {
             cut_into_chunks(&mut plan, limits);
+            keep_weights(&mut plan, limits);
         }
     }
     schedule(&mut plan);

@@ -57,10 +57,15 @@ pub fn kernel_text(kernel: &Kernel) -> String {
             format!("{kind}{int}{{{outer}, {len}, {inner}}}")
         }
         Kernel::ChunkProducts { rows, m, n } => format!("chunk_products{{{m} x {rows} x {n}}}"),
+        Kernel::PartProducts { m, n, k, chunks } => {
+            format!("part_products{{{m} x {k} x {n}, {chunks} chunks}}")
+        }
         Kernel::PieceSums { rows, inner } => format!("piece_sums{{{rows}, {inner}}}"),
-        Kernel::Combine { parts, len, order } => {
+        Kernel::Combine { parts, len, order, bias, relu } => {
             let order = if *order == Order::Tree { ", tree" } else { "" };
-            format!("combine{{{parts}, {len}{order}}}")
+            let bias = if *bias { " + bias" } else { "" };
+            let relu = if *relu { ", relu" } else { "" };
+            format!("combine{{{parts}, {len}{order}{bias}{relu}}}")
         }
         Kernel::ArgReduce { kind, outer, len, inner } => {
             format!("arg{}{{{outer}, {len}, {inner}}}", format!("{kind:?}").to_lowercase())

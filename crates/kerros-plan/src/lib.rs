@@ -1,7 +1,8 @@
 //! How it is computed: from a graph to a plan, and the [`Device`] that runs it.
 //!
 //! [`compile()`] is the road: simplify, decompose, simplify, group and `lower` to steps, join
-//! [`gates`] to products, cut sums over rows into [`chunks`], [`schedule`] into regions between barriers, [`place`] in the arena, [`check`].
+//! [`gates`] to products, cut sums over rows into [`chunks`], let threads keep their [`own_weights`], [`schedule`] into regions
+//! between barriers, [`place`] in the arena, [`check`].
 #![forbid(unsafe_code)]
 
 pub mod attention;
@@ -13,6 +14,7 @@ pub mod explain;
 pub mod gates;
 pub mod lives;
 mod lower;
+pub mod own_weights;
 pub mod place;
 pub mod plan;
 pub mod recurrent;

@@ -165,6 +165,18 @@ pub enum Kernel {
         /// Columns of b.
         n: usize,
     },
+    /// `a · b` of each chunk of the contraction, as its law cuts it: reads `a: [m, k]` and
+    /// `b: [k, n]`, writes `[chunks, m, n]`. Divided by chunks of rows of b.
+    PartProducts {
+        /// Rows of a.
+        m: usize,
+        /// Columns of b.
+        n: usize,
+        /// Length of the contraction.
+        k: usize,
+        /// How many chunks it is cut into.
+        chunks: usize,
+    },
     /// The sum of each piece of rows, as the law of reductions cuts them: reads `[rows, inner]`,
     /// writes `[pieces, inner]`.
     PieceSums {
@@ -173,7 +185,8 @@ pub enum Kernel {
         /// Columns.
         inner: usize,
     },
-    /// The sum of parts: reads `[parts, len]`, writes `[len]`.
+    /// The sum of parts, and the bias and activation of a layer after it: reads `[parts, len]` and
+    /// maybe a bias, writes `[len]`.
     Combine {
         /// How many parts.
         parts: usize,
@@ -181,6 +194,10 @@ pub enum Kernel {
         len: usize,
         /// How they are added.
         order: Order,
+        /// Whether the second read is a bias of rows.
+        bias: bool,
+        /// Whether `max(x, 0)` follows.
+        relu: bool,
     },
     /// The index of the largest or smallest of `[outer, len, inner]` over `len`.
     ArgReduce {

@@ -30,12 +30,33 @@ pub mod window;
 
 pub use lanes::Lanes;
 
-/// Length of one chunk of a contraction: within it the products are added by one chain of
+/// The longest chunk of a contraction: within it the products are added by one chain of
 /// fused multiply-adds; the chunks' sums are then added in order.
 ///
 /// Long chains lose accuracy with the square root of their length, and a chunk is what a
-/// kernel keeps in registers at a stretch; 1024 covers a dense layer of 784 inputs whole.
-pub const CONTRACTION_CHUNK: usize = 1024;
+/// kernel keeps in registers at a stretch, and what a thread can do of a sum without the others.
+pub const CONTRACTION_CHUNK: usize = 512;
+/// Chunks begin at multiples of this many positions, so that they begin where vectors do.
+const CHUNK_GRAIN: usize = 8;
+
+/// How long the chunks of a contraction of `len` positions are: as few chunks of the same length as
+/// there can be, so that threads which share them have as much to do each. The last has what is
+/// left; at least 1, also where there is nothing to sum.
+///
+/// ```
+/// use kerros_core::law::contraction_chunk;
+///
+/// assert_eq!(contraction_chunk(512), 512);
+/// assert_eq!(contraction_chunk(784), 392);
+/// assert_eq!(contraction_chunk(1500), 504);
+/// ```
+pub const fn contraction_chunk(len: usize) -> usize {
+    let num = len.div_ceil(CONTRACTION_CHUNK);
+    if num <= 1 {
+        return CONTRACTION_CHUNK;
+    }
+    len.div_ceil(num).next_multiple_of(CHUNK_GRAIN)
+}
 
 /// Numbers below this size count as 0 where a formula flushes them: `2^-100`, about `8e-31`.
 ///
@@ -48,14 +69,14 @@ pub const FLUSH_BELOW: f32 = f32::from_bits((127 - 100) << 23);
 
 /// One element of a matrix product: `sum over k of a(k) * b(k)`, by the law.
 ///
-/// Within each chunk of [`CONTRACTION_CHUNK`] positions `c = fma(a(k), b(k), c)` with `k`
+/// Within each chunk of [`contraction_chunk`] positions `c = fma(a(k), b(k), c)` with `k`
 /// ascending from `c = 0`; the first chunk's sum is the total, and each later chunk's sum is
 /// added to it in order. An empty contraction is 0.
 pub fn dot_chain(len: usize, a: impl Fn(usize) -> f32, b: impl Fn(usize) -> f32) -> f32 {
     let mut total = 0.0f32;
     let mut start = 0;
     while start < len {
-        let end = len.min(start + CONTRACTION_CHUNK);
+        let end = len.min(start + contraction_chunk(len));
         let chunk = (start..end).fold(0.0f32, |c, k| a(k).mul_add(b(k), c));
         total = if start == 0 { chunk } else { total + chunk };
         start = end;

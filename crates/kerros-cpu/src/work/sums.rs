@@ -1,4 +1,4 @@
-//! Sums over all rows of a batch, by a thread that has some of them.
+//! Sums over all rows of a batch, or of a layer's weights, by a thread that has some of them.
 
 use std::ops::Range;
 
@@ -22,6 +22,31 @@ impl Work<'_> {
             };
             let operands = Operands {
                 a: &a[own.start * m..own.end * m],
+                b: &b[own.start * n..own.end * n],
+                ..Operands::default()
+            };
+            let c = &mut c[part * m * n..(part + 1) * m * n];
+            gemm(self.isa, &product, 0..m, &[Pair::default()], operands, c, scratch)?;
+        }
+        Ok(())
+    }
+
+    /// What these rows of b add to the products of their chunks, `a · b`.
+    pub(super) fn part_products(
+        &self,
+        [m, n, k]: [usize; 3],
+        chunk: usize,
+        scratch: &mut Scratch,
+    ) -> Result<()> {
+        let (a, b, c) = (self.read(0), self.read(1), self.write(0));
+        for (part, own, fresh) in parts(&self.rows, chunk) {
+            let product = Gemm {
+                a: Matrix::row_major(k),
+                continues: !fresh,
+                ..Gemm::row_major(m, n, own.len())
+            };
+            let operands = Operands {
+                a: &a[self.rows.start + own.start..],
                 b: &b[own.start * n..own.end * n],
                 ..Operands::default()
             };

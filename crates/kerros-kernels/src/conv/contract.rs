@@ -1,6 +1,6 @@
 //! Running register tiles over the positions of a pass.
 
-use kerros_core::law::CONTRACTION_CHUNK;
+use kerros_core::law::contraction_chunk;
 
 use super::ConvScratch;
 use super::pass::{Pass, Strides};
@@ -111,7 +111,8 @@ pub(super) fn tap_segments(
 /// Cuts segments so that each chunk of the law has whole ones.
 pub(super) fn cut_chunks(segments: &mut Vec<Segment>) -> Vec<Chunk> {
     let total: usize = segments.iter().map(|segment| segment.len).sum();
-    if total <= CONTRACTION_CHUNK {
+    let chunk_len = contraction_chunk(total);
+    if total <= chunk_len {
         return vec![Chunk { segments: 0..segments.len(), first_row: 0 }];
     }
     let whole = std::mem::take(segments);
@@ -119,8 +120,8 @@ pub(super) fn cut_chunks(segments: &mut Vec<Segment>) -> Vec<Chunk> {
     let mut row = 0;
     for Segment { mut offset, mut len } in whole {
         while len > 0 {
-            let room = CONTRACTION_CHUNK - row % CONTRACTION_CHUNK;
-            if room == CONTRACTION_CHUNK && row > 0 {
+            let room = chunk_len - row % chunk_len;
+            if room == chunk_len && row > 0 {
                 chunks.push(Chunk { segments: segments.len()..segments.len(), first_row: row });
             }
             let taken = len.min(room);

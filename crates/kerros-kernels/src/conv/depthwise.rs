@@ -5,7 +5,7 @@
 //! input gradient), the source is copied dealt out, so that the channels that meet one row of
 //! the kernel lie side by side.
 
-use kerros_core::law::{CONTRACTION_CHUNK, Lanes};
+use kerros_core::law::{Lanes, contraction_chunk};
 
 use super::contract::{Contract, Rows, cut_chunks, out_start, tap_segments};
 use super::kernel_gradient::{KernelGradient, Located, Reading};
@@ -201,8 +201,9 @@ impl Kernel for KernelGradient<'_> {
         let super::ConvScratch { region, segments, .. } = scratch;
         let reading = Reading::new(&sizes.window, sizes.outputs);
         let [_, h, w] = sizes.window.axes.map(|axis| axis.taps);
-        for start in (0..total).step_by(CONTRACTION_CHUNK) {
-            let chunk = start..total.min(start + CONTRACTION_CHUNK);
+        let chunk_len = contraction_chunk(total);
+        for start in (0..total).step_by(chunk_len) {
+            let chunk = start..total.min(start + chunk_len);
             let dy = &dy[start * channels..chunk.end * channels];
             let x = reading.locate(sizes, chunk, x, region, segments);
             let places: Vec<usize> = rows

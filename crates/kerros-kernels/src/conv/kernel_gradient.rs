@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use kerros_core::law::CONTRACTION_CHUNK;
+use kerros_core::law::contraction_chunk;
 use kerros_core::law::window::{ConvSizes, Window};
 
 use super::ConvScratch;
@@ -261,8 +261,9 @@ impl TileJob for KernelGradient<'_> {
         }
         let reading = Reading::new(&sizes.window, 1);
         let panels = Cuts::new(outputs.div_ceil(T::LANES), T::VECTORS);
-        for start in (0..total).step_by(CONTRACTION_CHUNK) {
-            let chunk = start..total.min(start + CONTRACTION_CHUNK);
+        let chunk_len = contraction_chunk(total);
+        for start in (0..total).step_by(chunk_len) {
+            let chunk = start..total.min(start + chunk_len);
             let len = chunk.len();
             let dy = &dy[start * stride..chunk.end * stride];
             let x = reading.locate(sizes, chunk, x, region, segments);

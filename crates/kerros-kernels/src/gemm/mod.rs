@@ -9,7 +9,7 @@
 //! # The law
 //! For every element of C, whatever the instruction set and however the rows are shared
 //! out: each pair's contraction is cut into chunks of
-//! [`CONTRACTION_CHUNK`](kerros_core::law::CONTRACTION_CHUNK) positions; the sum of a chunk
+//! [`contraction_chunk`](kerros_core::law::contraction_chunk) positions; the sum of a chunk
 //! is one chain of fused multiply-adds from 0, `k` ascending
 //! ([`dot_chain`](kerros_core::law::dot_chain)); the sums of all chunks of all pairs are
 //! added in order, one after the other; then the old C is added if asked for; then the bias;

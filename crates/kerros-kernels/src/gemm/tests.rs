@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use kerros_core::law::{CONTRACTION_CHUNK, dot_chain};
+use kerros_core::law::{CONTRACTION_CHUNK, contraction_chunk, dot_chain};
 use kerros_core::program::Binary;
 use kerros_core::{ErrorKind, Philox, Result, philox};
 
@@ -129,9 +129,10 @@ impl Case {
             for j in 0..n {
                 let mut sums = Vec::new();
                 for pair in &self.pairs {
-                    for start in (0..k).step_by(CONTRACTION_CHUNK) {
+                    let chunk = contraction_chunk(k);
+                    for start in (0..k).step_by(chunk) {
                         sums.push(dot_chain(
-                            CONTRACTION_CHUNK.min(k - start),
+                            chunk.min(k - start),
                             |p| {
                                 let p = start + p;
                                 self.a[pair.a_offset + i * a.row_stride + p * a.col_stride]
