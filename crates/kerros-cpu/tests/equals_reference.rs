@@ -304,6 +304,60 @@ fn gathered_rows_of_several_chunks() {
     results.iter().for_each(|found| assert!(*found == want[0]));
 }
 
+/// Weights that stay with the thread that updates them: each thread gathers the columns that go
+/// with them, as many threads as there happen to be.
+#[test]
+fn gathered_columns_of_weights_that_stay() {
+    for (inputs, bias, relu, staying) in [
+        (784, true, LinearActivation::Relu, [2].as_slice()),
+        (2048, false, LinearActivation::Identity, &[2, 4]),
+        (2048, true, LinearActivation::Identity, &[2, 4]),
+        (2048, false, LinearActivation::Relu, &[2, 4]),
+    ] {
+        let graph = Graph::new();
+        let x = graph.input("x", [8, inputs], DType::F32);
+        let w = graph.state(StateId(0), "w", [inputs, 24], DType::F32);
+        let b = graph.state(StateId(1), "b", [24], DType::F32);
+        let y = x.linear(w, bias.then_some(b), relu);
+        let gradient = grad((y * y).mean_all(), &[w]).unwrap()[0];
+        graph.assign(w, w - gradient * 0.1);
+        let mut draw = Draw::new(19);
+        let rows: Vec<u32> = (0..8).map(|row| row * 7 % 30).collect();
+        let data = draw.tensor(&Type::f32([30, inputs]), (-1.0, 1.0));
+        let states = [w, b].map(|state| draw.tensor(&state.ty(), (-1.0, 1.0)));
+        let taken = [data.take_rows(&rows).unwrap()];
+        let want = run(&Reference, &graph, &[y], &taken, &states, &CompileOptions::default(), 3);
+        for threads in [1, 2, 3, 4] {
+            for isa in Isa::available() {
+                let options = CpuOptions {
+                    threads: Some(threads),
+                    isa: Some(isa.level().name().into()),
+                    always_parallel: true,
+                    ..CpuOptions::default()
+                };
+                let cpu = Cpu::with(&options).unwrap();
+                let options = CompileOptions::default();
+                let mut executable = cpu.compile(&graph, &[y.id()], &options).unwrap();
+                let stays = executable.explain().contains("part_products");
+                assert_eq!(stays, staying.contains(&threads), "{}", executable.explain());
+                let mut store = cpu.new_store();
+                for state in &states {
+                    let id = store.declare(&Type::new(state.dtype(), state.shape()));
+                    store.write(id, state).unwrap();
+                }
+                for _ in 0..3 {
+                    let feeds = [Feed::Rows { tensor: &data, rows: &rows }];
+                    executable.run(store.as_mut(), &feeds).unwrap();
+                }
+                let found = [executable.output(0).unwrap(), store.read(StateId(0)).unwrap()];
+                same_bits(&format!("{} {inputs}", cpu.name()), &found, &want[..2]);
+                let whole = run(&cpu, &graph, &[y], &taken, &states, &options, 3);
+                same_bits(&format!("{} {inputs}, whole", cpu.name()), &whole, &want);
+            }
+        }
+    }
+}
+
 /// So many rows that threads take a few at a time through several steps, and what lies between
 /// these steps has room for a few only.
 #[test]

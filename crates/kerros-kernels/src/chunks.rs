@@ -218,6 +218,39 @@ mod tests {
     }
 
     #[test]
+    fn sums_end_as_a_layer_does() {
+        let special = [f32::NAN, -0.0, 0.0, f32::INFINITY, f32::NEG_INFINITY, -1e-45];
+        for (rows, columns) in [(1, 1), (3, 5), (4, 8), (2, 37)] {
+            let len = rows * columns;
+            let mut parts = numbers(3, 2 * len);
+            // What is added to these is -0: they arrive as they are.
+            for (at, special) in special.into_iter().enumerate().take(len) {
+                (parts[at], parts[len + at]) = (special, -0.0);
+            }
+            let mut bias = numbers(4, columns);
+            bias[0] = -0.0;
+            for (with_bias, relu) in [(false, false), (true, false), (false, true), (true, true)] {
+                let want: Vec<f32> = (0..len)
+                    .map(|at| {
+                        let sum = parts[at] + parts[len + at];
+                        let sum = if with_bias { sum + bias[at % columns] } else { sum };
+                        if relu && sum <= 0.0 { 0.0 } else { sum }
+                    })
+                    .collect();
+                for isa in Isa::available() {
+                    let end = Finish { bias: with_bias.then_some(&bias[..]), relu };
+                    let mut y = vec![f32::NAN; len];
+                    let (upper, lower) = y.split_at_mut(rows / 2 * columns);
+                    let first = upper.len();
+                    combine(isa, (Order::InTurn, end), len, 0, &parts, upper);
+                    combine(isa, (Order::InTurn, end), len, first, &parts, lower);
+                    assert_eq!(words(&y), words(&want), "{rows} x {columns} {end:?} {isa:?}");
+                }
+            }
+        }
+    }
+
+    #[test]
     fn products_a_few_rows_at_a_time_are_the_product_of_all() {
         for (rows, m, n, most) in
             [(1, 1, 1, 1), (1500, 7, 40, 48), (2048, 30, 1, 64), (2100, 13, 33, 300)]

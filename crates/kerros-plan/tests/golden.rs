@@ -11,7 +11,8 @@ mod mlp;
 use std::path::Path;
 use std::time::Instant;
 
-use kerros_graph::{Graph, Node};
+use kerros_core::DType;
+use kerros_graph::{Graph, Node, StateId, grad};
 use kerros_plan::{ChunkLimits, CompileOptions, Plan, compile, explain};
 use mlp::{Step, has_kernel};
 
@@ -65,6 +66,55 @@ fn the_training_step_of_a_large_batch() {
     let chunks = chunks.map(|limits| ChunkLimits { threads: 3, ..limits });
     let plan = compile(&graph, &[], &CompileOptions { chunks, ..options }, has_kernel).unwrap();
     assert!(!explain::print(&plan).contains("chunk"), "{}", explain::print(&plan));
+}
+
+/// Weights of the first layer stay with the thread that updates them.
+#[test]
+fn the_training_step_of_two_threads() {
+    let graph = Graph::new();
+    Step::new(&graph, BATCH).train().unwrap();
+    let chunks = Some(ChunkLimits { threads: 2, bytes: 512 * 1024 });
+    let options = CompileOptions { label: "train".into(), chunks, ..CompileOptions::default() };
+    let plan = compile(&graph, &[], &options, has_kernel).unwrap();
+    golden("mlp_train_own_weights.txt", &plan);
+    // Three threads cannot have as many chunks each; many rows are more than the weights.
+    let chunks = chunks.map(|limits| ChunkLimits { threads: 3, ..limits });
+    let plan = compile(&graph, &[], &CompileOptions { chunks, ..options.clone() }, has_kernel);
+    assert!(!explain::print(&plan.unwrap()).contains("part_products"));
+    let graph = Graph::new();
+    Step::new(&graph, 256).train().unwrap();
+    let plan = compile(&graph, &[], &options, has_kernel).unwrap();
+    assert!(!explain::print(&plan).contains("part_products"));
+}
+
+/// Where all threads read all weights again on the way back, or nobody updates them, they do not
+/// stay.
+#[test]
+fn weights_that_are_read_again_do_not_stay() {
+    let options = CompileOptions {
+        chunks: Some(ChunkLimits { threads: 2, bytes: 512 * 1024 }),
+        ..CompileOptions::default()
+    };
+    let text = |build: &dyn Fn(&Graph)| {
+        let graph = Graph::new();
+        build(&graph);
+        explain::print(&compile(&graph, &[], &options, has_kernel).unwrap())
+    };
+    let layer = |graph: &Graph, learns: bool| {
+        let x = graph.input("x", [8, 1024], DType::F32);
+        let [v, w] = [0, 1].map(|at| graph.state(StateId(at), "w", [1024, 1024], DType::F32));
+        let y = x.matmul(v).matmul(w);
+        let loss = (y * y).mean_all();
+        let learned = if learns { vec![v, w] } else { vec![w] };
+        for (state, gradient) in learned.iter().zip(grad(loss, &learned).unwrap()) {
+            graph.assign(*state, *state - gradient);
+        }
+    };
+    let products = |text: &str| text.matches("part_products").count();
+    // The first layer's alone: the second's are read again for the derivative of the first.
+    assert_eq!(products(&text(&|graph| layer(graph, true))), 1);
+    // Nothing is before the second now, and the first learns nothing.
+    assert_eq!(products(&text(&|graph| layer(graph, false))), 1);
 }
 
 #[test]

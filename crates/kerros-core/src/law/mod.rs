@@ -83,3 +83,30 @@ pub fn dot_chain(len: usize, a: impl Fn(usize) -> f32, b: impl Fn(usize) -> f32)
     }
     total
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn chunks_are_few_and_as_long_as_each_other() {
+        for len in 0..5000 {
+            let chunk = contraction_chunk(len);
+            assert!((1..=CONTRACTION_CHUNK).contains(&chunk), "{len}: {chunk}");
+            assert!(chunk.is_multiple_of(CHUNK_GRAIN), "{len}: {chunk}");
+            assert_eq!(len.div_ceil(chunk), len.div_ceil(CONTRACTION_CHUNK), "{len}: {chunk}");
+            let last = len - len.saturating_sub(1) / chunk * chunk;
+            assert!(len <= chunk || chunk - last < CHUNK_GRAIN * len.div_ceil(chunk), "{len}");
+        }
+    }
+
+    #[test]
+    fn a_contraction_is_the_sum_of_its_chunks() {
+        let a = |k: usize| (k % 17) as f32 - 8.3;
+        let b = |k: usize| (k % 23) as f32 / 7.0 - 1.1;
+        let halves =
+            [0..392, 392..784].map(|chunk| chunk.fold(0.0f32, |sum, k| a(k).mul_add(b(k), sum)));
+        assert_eq!(dot_chain(784, a, b), halves[0] + halves[1]);
+        assert_eq!(dot_chain(0, a, b), 0.0);
+    }
+}

@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use kerros_core::law::CONTRACTION_CHUNK;
+use kerros_core::law::contraction_chunk;
 
 use super::cuts::Cuts;
 use super::pack::Packing;
@@ -41,18 +41,19 @@ pub(super) struct Part<'a> {
 
 impl<'a> Product<'a> {
     pub(super) fn num_chunks(&self) -> usize {
-        (self.pairs.len() * self.gemm.k.div_ceil(CONTRACTION_CHUNK)).max(1)
+        (self.pairs.len() * self.gemm.k.div_ceil(contraction_chunk(self.gemm.k))).max(1)
     }
 
     /// The chunks of all pairs in the order of the law, each in parts of at most `longest`
     /// positions; at least one part, perhaps empty.
     pub(super) fn parts(&self, longest: usize) -> impl Iterator<Item = Part<'a>> {
         let Product { gemm, rows, pairs, operands: Operands { a, b, .. } } = self.clone();
-        let per_pair = gemm.k.div_ceil(CONTRACTION_CHUNK);
+        let longest_chunk = contraction_chunk(gemm.k);
+        let per_pair = gemm.k.div_ceil(longest_chunk);
         let num_chunks = self.num_chunks();
         (0..num_chunks).flat_map(move |index| {
-            let chunk_start = index % per_pair.max(1) * CONTRACTION_CHUNK;
-            let chunk_len = (gemm.k - chunk_start).min(CONTRACTION_CHUNK);
+            let chunk_start = index % per_pair.max(1) * longest_chunk;
+            let chunk_len = (gemm.k - chunk_start).min(longest_chunk);
             let pair = pairs.get(index / per_pair.max(1)).copied();
             (0..chunk_len.max(1)).step_by(longest).map(move |from| {
                 let start = chunk_start + from;
@@ -131,7 +132,7 @@ impl Blocking {
     fn new<T: Tiles>(product: &Product<'_>) -> Self {
         let Gemm { n, k, b, a, .. } = *product.gemm;
         let num_rows = product.rows.len();
-        let chunk_len = k.clamp(1, CONTRACTION_CHUNK);
+        let chunk_len = k.clamp(1, contraction_chunk(k));
         let strips = Cuts::new(num_rows, T::ROWS);
         let highest = num_rows.div_ceil(strips.num());
 
@@ -196,7 +197,7 @@ pub(super) fn multiply<T: Tiles>(
     // Where C must keep its old numbers until the end, the sums of chunks wait elsewhere.
     let keep_apart = gemm.accumulate && product.num_chunks() > 1;
     // So do chains that are worked on in several parts.
-    let in_parts = gemm.k.min(CONTRACTION_CHUNK) > blocking.depth;
+    let in_parts = gemm.k.min(contraction_chunk(gemm.k)) > blocking.depth;
     let Scratch { a: a_buffer, b: b_buffer, totals, chains } = scratch;
 
     for first_panel in (0..blocking.panels.num()).step_by(blocking.panels_per_block) {
