@@ -172,7 +172,8 @@ fn labels_go_with_the_last_axis() {
     let predictions = Tensor::full([2, 4, 3], 0.5f32);
     let mut tracker = Tracker::new(metric).unwrap();
     let error = tracker.update_state(&labels, &predictions, None).unwrap_err().to_string();
-    let told = "labels of shape [2, 4] for predictions of shape [2, 4, 3] with classes along axis 1";
+    let told =
+        "labels of shape [2, 4] for predictions of shape [2, 4, 3] with classes along axis 1";
     assert!(error.contains(told), "{error}");
 }
 
