@@ -3,7 +3,7 @@
 use kerros::callbacks::{EarlyStopping, LambdaCallback, StopAtLoss, TerminateOnNaN};
 use kerros::data::Samples;
 use kerros::layers::{Dense, Dropout};
-use kerros::losses::MeanSquaredError;
+use kerros::losses::{MeanSquaredError, Reduction};
 use kerros::model::{Input, IntoLayer};
 use kerros::ops;
 use kerros::optimizers::{Adam, Muon, SGD};
@@ -324,5 +324,23 @@ fn whole_numbers_are_predicted_in_batches() -> Result<()> {
     let places = model.predict(Tensor::new([rows, 3], x)?)?;
     let expected: Vec<i32> = (0..rows as i32).map(|row| row % 3).collect();
     assert_eq!(places.as_slice::<i32>()?, expected);
+    Ok(())
+}
+
+/// As in Keras: a loss for each row is reported as their mean, and has no derivative.
+#[test]
+fn a_loss_that_is_not_reduced_is_evaluated_but_not_trained_with() -> Result<()> {
+    let (x, y) = line(7);
+    let model = |reduction| -> Result<Sequential> {
+        let mut model = Sequential::new().input([1]).seed(3).add(Dense::new(1));
+        model.compile(SGD::new(0.1), MeanSquaredError::new().reduction(reduction), ["mse"])?;
+        Ok(model)
+    };
+    let found = model(Reduction::None)?.evaluate((&x, &y))?["loss"];
+    let expected = model(Reduction::Mean)?.evaluate((&x, &y))?["loss"];
+    assert!((found - expected).abs() <= 1e-6 * expected, "{found} instead of {expected}");
+    let error = model(Reduction::None)?.fit((&x, &y), quiet(1)).unwrap_err().to_string();
+    assert!(error.contains("the loss is no single number, but of shape [7]"), "{error}");
+    assert!(error.contains("sum_over_batch_size"), "{error}");
     Ok(())
 }

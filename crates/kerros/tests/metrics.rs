@@ -167,8 +167,14 @@ fn the_bare_accuracy_is_the_word() {
 #[test]
 fn labels_go_with_the_last_axis() {
     let config = serde_json::json!({"axis": 1});
-    let error = build(&REGISTRY, "SparseCategoricalCrossentropy", &config).unwrap_err();
-    assert!(error.to_string().contains("`axis` is 1, expected -1"), "{error}");
+    let metric = build(&REGISTRY, "SparseCategoricalCrossentropy", &config).unwrap();
+    let labels = Tensor::new([2, 4], vec![0i32; 8]).unwrap();
+    let predictions = Tensor::full([2, 4, 3], 0.5f32);
+    let mut tracker = Tracker::new(metric).unwrap();
+    let error = tracker.update_state(&labels, &predictions, None).unwrap_err().to_string();
+    let told =
+        "labels of shape [2, 4] for predictions of shape [2, 4, 3] with classes along axis 1";
+    assert!(error.contains(told), "{error}");
 }
 
 #[test]

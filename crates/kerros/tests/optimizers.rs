@@ -419,7 +419,7 @@ fn optimizers_around_others_say_what_is_wrong() {
         (
             refusal(LossScaleOptimizer::new(LossScaleOptimizer::new(adam()))),
             "optimizer LossScaleOptimizer: the inner optimizer is a LossScaleOptimizer\n  \
-             expected: one that moves variables itself",
+             expected: one that does not scale the loss itself",
         ),
         (
             refusal(MultiOptimizer::new(map().insert("a", LossScaleOptimizer::new(adam())))),

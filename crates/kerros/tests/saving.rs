@@ -171,14 +171,14 @@ fn files_by_keras_load_and_train_on() {
             report += &format!("{name}: {problem}\n");
         }
     }
-    assert_eq!(checked, 17);
+    assert_eq!(checked, 18);
     assert!(report.is_empty(), "\n{report}");
 }
 
 /// The format of Keras 2, as Keras 3 writes it.
 #[test]
 fn whole_models_in_hdf5_load_and_train_on() {
-    for name in ["adam_digits", "normalized_regression"] {
+    for name in ["adam_digits", "normalized_regression", "adam_schedule"] {
         let side = fixture(&format!("models/{name}.json"));
         let mut model = load_model(models().join(format!("{name}.h5"))).unwrap();
         assert_eq!(check(&mut model, &side), [""; 0], "{name}");

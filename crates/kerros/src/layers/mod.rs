@@ -203,6 +203,9 @@ pub struct Weight {
     pub part: Cow<'static, str>,
     /// Another part in whose group files hold it once more; empty for none.
     pub twin: Cow<'static, str>,
+    /// Its path from the innermost part on that configs describe as a layer: Keras builds such
+    /// parts of a file alone, before what is around them. Empty where there is none.
+    pub path_in_files: Cow<'static, str>,
     /// Its shape.
     pub shape: Shape,
     /// How it starts.
@@ -231,6 +234,7 @@ impl Weight {
             name: name.into(),
             part: "".into(),
             twin: "".into(),
+            path_in_files: "".into(),
             shape: shape.into(),
             start: Start::Initializer(initializer),
             regularizer: None,
@@ -247,6 +251,7 @@ impl Weight {
             name: name.into(),
             part: "".into(),
             twin: "".into(),
+            path_in_files: "".into(),
             shape: value.shape().clone(),
             start: Start::Value(value),
             regularizer: None,
@@ -268,6 +273,15 @@ impl Weight {
             false => format!("{part}/{}", self.part).into(),
         };
         self.name = format!("{name}/{}", self.name).into();
+        self
+    }
+
+    /// The same weight, now that its name says in which part it is, of a part that configs describe
+    /// as a layer.
+    pub fn described(mut self) -> Self {
+        if self.path_in_files.is_empty() {
+            self.path_in_files = self.name.clone();
+        }
         self
     }
 

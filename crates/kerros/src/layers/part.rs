@@ -23,6 +23,19 @@ pub(crate) fn serialize(layer: &dyn Layer, name: &str) -> Value {
     })
 }
 
+/// As [`weights`], of a part that the layer's config describes as a layer.
+///
+/// # Errors
+/// What the layer returns.
+pub(crate) fn described_weights(
+    layer: &dyn Layer,
+    part: &str,
+    name: &str,
+    inputs: &[Shape],
+) -> Result<Vec<Weight>> {
+    Ok(weights(layer, part, name, inputs)?.into_iter().map(Weight::described).collect())
+}
+
 /// The weights of a part: `part` is what files call it (`"cell"`), `name` what paths call it
 /// (`"lstm_cell"`).
 ///

@@ -129,7 +129,7 @@ impl Layer for TimeDistributed {
 
     fn weights(&self, inputs: &[Shape]) -> Result<Vec<Weight>> {
         let step = step_shape(&inputs[0])?;
-        part::weights(&*self.layer, "layer", &part::name_of(&*self.layer), &[step])
+        part::described_weights(&*self.layer, "layer", &part::name_of(&*self.layer), &[step])
     }
 
     fn keeps_whole_numbers(&self) -> bool {

@@ -81,7 +81,7 @@ impl Layer for Wrapper {
     }
 
     fn weights(&self, inputs: &[Shape]) -> Result<Vec<Weight>> {
-        part::weights(&*self.layer, "layer", &part::name_of(&*self.layer), inputs)
+        part::described_weights(&*self.layer, "layer", &part::name_of(&*self.layer), inputs)
     }
 
     fn call<'g>(&self, inputs: &[Node<'g>], call: &Call<'_, 'g>) -> Result<Vec<Node<'g>>> {

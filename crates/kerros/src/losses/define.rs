@@ -57,7 +57,7 @@ macro_rules! loss {
                 summary: $summary,
                 from_config: |reader| {
                     reader.ignore(&["fn"]);
-                    let dtype = $crate::losses::settings::Float32;
+                    let dtype = $crate::losses::settings::FloatType::default();
                     $crate::losses::settings::read_setting(reader, "dtype", dtype);
                     let loss = $Name::read(reader);
                     $crate::losses::Loss::check(&loss)?;

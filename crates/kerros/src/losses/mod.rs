@@ -74,7 +74,7 @@ pub enum Reduction {
     Mean,
     /// The weighted sum divided by the sum of the weights.
     MeanWithSampleWeight,
-    /// No reduction: only outside of training.
+    /// No reduction: for evaluation, which reports the mean; such a loss cannot train.
     None,
 }
 

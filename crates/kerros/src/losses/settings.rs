@@ -158,17 +158,29 @@ impl Setting for LastAxis {
     }
 }
 
-/// The element type of losses and metrics: `float32`, by its name or as a policy.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub(crate) struct Float32;
+/// The element type of losses and metrics, by its name or as a policy. Keras on JAX computes
+/// `float64` in `float32`, too, unless it is told otherwise beyond its own settings.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub(crate) enum FloatType {
+    #[default]
+    Float32,
+    Float64,
+}
 
-impl Setting for Float32 {
-    const WHAT: &'static str = "float32";
+impl Setting for FloatType {
+    const WHAT: &'static str = "float32 or float64";
     fn write(&self) -> Value {
-        json!("float32")
+        match self {
+            FloatType::Float32 => json!("float32"),
+            FloatType::Float64 => json!("float64"),
+        }
     }
     fn read(value: &Value) -> Option<Self> {
-        (dtype_name(value) == Some("float32")).then_some(Float32)
+        match dtype_name(value)? {
+            "float32" => Some(FloatType::Float32),
+            "float64" => Some(FloatType::Float64),
+            _ => None,
+        }
     }
 }
 

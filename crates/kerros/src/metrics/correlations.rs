@@ -6,15 +6,16 @@ use super::MeanMetric;
 use super::define::metric;
 
 metric! {
-    /// The mean Pearson correlation of targets and predictions along an axis: 1 where they go
+    /// The mean Pearson correlation of targets and predictions along axes: 1 where they go
     /// together, 0 where they have nothing to do with each other, NaN where either is constant.
     ///
     /// # Shape
     /// `y_true, y_pred: [batch, .., n]`
     ///
     /// # Parameters
-    /// - `axis`: default -1.
-    PearsonCorrelation { axis: isize = -1 }
+    /// - `axis`: the axes, batch axis included, along which numbers go together; all of them where
+    ///   a config says null. Default: -1.
+    PearsonCorrelation { axis: Option<Vec<isize>> = Some(vec![-1]) }
     name: "pearson_correlation",
     names: &["pearson_correlation"],
     summary: "mean correlation of target and prediction",
@@ -22,8 +23,13 @@ metric! {
 
 impl PearsonCorrelation {
     /// Sets the axis that is correlated.
-    pub fn axis(mut self, axis: isize) -> Self {
-        self.axis = axis;
+    pub fn axis(self, axis: isize) -> Self {
+        self.axes([axis])
+    }
+
+    /// Sets the axes that are correlated, together.
+    pub fn axes(mut self, axes: impl Into<Vec<isize>>) -> Self {
+        self.axis = Some(axes.into());
         self
     }
 }
@@ -34,16 +40,17 @@ impl MeanMetric for PearsonCorrelation {
     }
 
     fn values<'g>(&self, y_true: Node<'g>, y_pred: Node<'g>) -> Node<'g> {
+        let axes = &axes_of(&self.axis, y_pred);
         let normalized = |y: Node<'g>| {
-            let centred = y - mean_over(y, self.axis);
-            centred / variance_over(centred, self.axis).sqrt()
+            let centred = y - mean_over(y, axes);
+            centred / variance_over(centred, axes).sqrt()
         };
-        (normalized(y_true) * normalized(y_pred)).mean(&[self.axis])
+        (normalized(y_true) * normalized(y_pred)).mean(axes)
     }
 }
 
 metric! {
-    /// The mean concordance of targets and predictions along an axis,
+    /// The mean concordance of targets and predictions along axes,
     /// `2 * covariance / (variances + (mean(y_true) - mean(y_pred))^2)`: a correlation that also
     /// wants the same mean and scale.
     ///
@@ -54,8 +61,9 @@ metric! {
     /// `y_true, y_pred: [batch, .., n]`
     ///
     /// # Parameters
-    /// - `axis`: default -1.
-    ConcordanceCorrelation { axis: isize = -1 }
+    /// - `axis`: the axes, batch axis included, along which numbers go together; all of them where
+    ///   a config says null. Default: -1.
+    ConcordanceCorrelation { axis: Option<Vec<isize>> = Some(vec![-1]) }
     name: "concordance_correlation",
     names: &["concordance_correlation"],
     summary: "mean agreement of target and prediction in course, mean and scale",
@@ -63,8 +71,13 @@ metric! {
 
 impl ConcordanceCorrelation {
     /// Sets the axis that is compared.
-    pub fn axis(mut self, axis: isize) -> Self {
-        self.axis = axis;
+    pub fn axis(self, axis: isize) -> Self {
+        self.axes([axis])
+    }
+
+    /// Sets the axes that are compared, together.
+    pub fn axes(mut self, axes: impl Into<Vec<isize>>) -> Self {
+        self.axis = Some(axes.into());
         self
     }
 }
@@ -75,25 +88,34 @@ impl MeanMetric for ConcordanceCorrelation {
     }
 
     fn values<'g>(&self, y_true: Node<'g>, y_pred: Node<'g>) -> Node<'g> {
-        let (true_mean, pred_mean) = (mean_over(y_true, self.axis), mean_over(y_pred, self.axis));
-        let variance = variance_over(y_true - true_mean, self.axis)
-            + variance_over(y_pred - pred_mean, self.axis);
+        let axes = &axes_of(&self.axis, y_pred);
+        let (true_mean, pred_mean) = (mean_over(y_true, axes), mean_over(y_pred, axes));
+        let variance =
+            variance_over(y_true - true_mean, axes) + variance_over(y_pred - pred_mean, axes);
         let covariance = (y_true - pred_mean) * (y_pred - pred_mean);
         let norm = variance + (true_mean - pred_mean).square();
-        (covariance * 2.0 / (norm + 1e-7)).mean(&[self.axis])
+        (covariance * 2.0 / (norm + 1e-7)).mean(axes)
     }
 }
 
-/// The mean over an axis, which stays with length 1.
-fn mean_over(x: Node<'_>, axis: isize) -> Node<'_> {
-    let mean = x.mean(&[axis]);
-    match x.shape().axis(axis) {
-        Ok(axis) => mean.keep(axis),
-        Err(_) => mean,
-    }
+/// These axes, or all that there are.
+fn axes_of(axes: &Option<Vec<isize>>, x: Node<'_>) -> Vec<isize> {
+    axes.clone().unwrap_or_else(|| (0..x.ndim() as isize).collect())
 }
 
-/// The mean square distance from the mean over an axis, which stays with length 1.
-fn variance_over(x: Node<'_>, axis: isize) -> Node<'_> {
-    mean_over((x - mean_over(x, axis)).square(), axis)
+/// The mean over axes, which stay with length 1.
+fn mean_over<'g>(x: Node<'g>, axes: &[isize]) -> Node<'g> {
+    let mean = x.mean(axes);
+    let mut dims = x.shape().to_vec();
+    for &axis in axes {
+        // An axis out of range is reported by the mean.
+        let Ok(axis) = x.shape().axis(axis) else { return mean };
+        dims[axis] = 1;
+    }
+    mean.reshape(dims)
+}
+
+/// The mean square distance from the mean over axes, which stay with length 1.
+fn variance_over<'g>(x: Node<'g>, axes: &[isize]) -> Node<'g> {
+    mean_over((x - mean_over(x, axes)).square(), axes)
 }

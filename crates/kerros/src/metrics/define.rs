@@ -23,7 +23,7 @@ macro_rules! metric {
         #[derive(Clone, Debug, PartialEq)]
         pub struct $Name {
             name: String,
-            dtype: $crate::metrics::define::first!($($Dtype,)? $crate::losses::settings::Float32),
+            dtype: $crate::metrics::define::first!($($Dtype,)? $crate::losses::settings::FloatType),
             $($($need: $Need,)*)?
             $($field: $Type,)*
         }

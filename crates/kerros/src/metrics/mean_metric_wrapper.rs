@@ -5,7 +5,7 @@ use kerros_graph::Node;
 use serde_json::{Value, json};
 
 use super::{MeanMetric, Metric, REGISTRY};
-use crate::losses::settings::{Float32, Setting, read_setting};
+use crate::losses::settings::{FloatType, Setting, read_setting};
 use crate::losses::{self, Loss, Targets};
 use crate::object::{Config, ConfigReader, Described, Entry};
 
@@ -24,13 +24,15 @@ use crate::object::{Config, ConfigReader, Described, Entry};
 #[derive(Clone, Debug)]
 pub struct MeanMetricWrapper {
     name: String,
+    dtype: FloatType,
     loss: Arc<dyn Loss>,
 }
 
 impl MeanMetricWrapper {
     /// The mean of this loss, under the loss's name.
     pub fn new(loss: impl Loss + 'static) -> Self {
-        MeanMetricWrapper { name: loss.name().into(), loss: Arc::new(loss) }
+        let name = loss.name().into();
+        MeanMetricWrapper { name, dtype: FloatType::default(), loss: Arc::new(loss) }
     }
 
     /// Sets the name in histories.
@@ -40,12 +42,17 @@ impl MeanMetricWrapper {
     }
 
     /// The mean of the loss that Keras has as this function, with these arguments of it.
-    fn of_function(name: String, function: &str, arguments: &Config) -> Result<Self> {
+    fn of_function(
+        name: String,
+        dtype: FloatType,
+        function: &str,
+        arguments: &Config,
+    ) -> Result<Self> {
         let entry = losses::REGISTRY.find(function)?;
         let mut reader = ConfigReader::new(arguments);
         let loss = (entry.from_config)(&mut reader);
         reader.finish()?;
-        Ok(MeanMetricWrapper { name, loss: loss? })
+        Ok(MeanMetricWrapper { name, dtype, loss: loss? })
     }
 
     /// Reads a wrapper of the function that `fn` names, or of `function`.
@@ -55,7 +62,7 @@ impl MeanMetricWrapper {
     ) -> Result<Arc<dyn Metric>> {
         let default = function.unwrap_or("mean_metric_wrapper").to_string();
         let name = read_setting(reader, "name", default);
-        read_setting(reader, "dtype", Float32);
+        let dtype = read_setting(reader, "dtype", FloatType::default());
         let wrapped = match (function, reader.value("fn")) {
             (Some(function), _) => function,
             (None, Some(value)) => function_name(value).ok_or_else(|| {
@@ -69,10 +76,11 @@ impl MeanMetricWrapper {
         };
         let mut arguments = reader.rest();
         match losses::REGISTRY.find(wrapped) {
-            Ok(_) => Ok(Arc::new(Self::of_function(name, wrapped, &arguments)?)),
+            Ok(_) => Ok(Arc::new(Self::of_function(name, dtype, wrapped, &arguments)?)),
             // Functions such as `binary_accuracy` are metrics of their own.
             Err(_) => {
                 arguments.insert("name".into(), name.into());
+                arguments.insert("dtype".into(), dtype.write());
                 REGISTRY.deserialize(&json!({"class_name": wrapped, "config": arguments}))
             }
         }
@@ -137,7 +145,7 @@ impl Described for MeanMetricWrapper {
         });
         let mut config = Config::new();
         config.insert("name".into(), self.name.write());
-        config.insert("dtype".into(), Float32.write());
+        config.insert("dtype".into(), self.dtype.write());
         config.insert("fn".into(), function);
         config.extend(arguments);
         config

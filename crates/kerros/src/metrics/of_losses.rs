@@ -1,12 +1,11 @@
 //! Metrics that are the mean of a loss.
 
-use kerros_core::Result;
+use kerros_core::{Error, ErrorKind, Result};
 use kerros_graph::Node;
 
 use super::MeanMetric;
 use super::define::metric;
 use crate::losses::define::crossentropy_methods;
-use crate::losses::settings::LastAxis;
 use crate::losses::{self, Loss, Targets};
 
 /// Gives a metric the values of a loss made from its settings.
@@ -202,7 +201,9 @@ metric! {
     /// - `from_logits`: default `false`.
     /// - `ignore_class`: a label whose samples count as 0, and are left out of the divisor where
     ///   samples are weighted (as in Keras, only there). Default: none.
-    SparseCategoricalCrossentropy { from_logits: bool = false, ignore_class: Option<i32> = None, axis: LastAxis = LastAxis }
+    /// - `axis`: the class axis. Labels are as many as there are predictions but for the last axis,
+    ///   so that on another one there must be as many classes as the last one is long. Default: -1.
+    SparseCategoricalCrossentropy { from_logits: bool = false, ignore_class: Option<i32> = None, axis: isize = -1 }
     name: "sparse_categorical_crossentropy",
     names: &["sparse_categorical_crossentropy"],
     summary: "mean cross-entropy of class indices",
@@ -220,12 +221,60 @@ impl SparseCategoricalCrossentropy {
         self.ignore_class = Some(class);
         self
     }
+
+    /// Sets the class axis.
+    pub fn axis(mut self, axis: isize) -> Self {
+        self.axis = axis;
+        self
+    }
+
+    fn loss(&self) -> losses::SparseCategoricalCrossentropy {
+        let loss = losses::SparseCategoricalCrossentropy::new().from_logits(self.from_logits);
+        match self.ignore_class {
+            Some(class) => loss.ignore_class(class),
+            None => loss,
+        }
+    }
 }
 
-mean_of_loss!(SparseCategoricalCrossentropy, |metric| {
-    let loss = losses::SparseCategoricalCrossentropy::new().from_logits(metric.from_logits);
-    match metric.ignore_class {
-        Some(class) => loss.ignore_class(class),
-        None => loss,
+impl MeanMetric for SparseCategoricalCrossentropy {
+    fn name(&self) -> &str {
+        &self.name
     }
-});
+
+    fn targets(&self) -> Targets {
+        Targets::Labels
+    }
+
+    fn values<'g>(&self, y_true: Node<'g>, y_pred: Node<'g>) -> Node<'g> {
+        let shape = y_pred.shape();
+        let moved = shape.axis(self.axis).and_then(|axis| {
+            if axis + 1 == shape.ndim() {
+                return Ok(y_pred);
+            }
+            let mut axes: Vec<usize> = (0..shape.ndim()).filter(|&at| at != axis).collect();
+            axes.push(axis);
+            let left = axes.iter().map(|&at| shape[at]).take(shape.ndim() - 1);
+            match left.eq(y_true.shape().iter().copied()) {
+                true => Ok(y_pred.transpose(&axes)),
+                false => Err(Error::new(
+                    ErrorKind::Shape,
+                    format!(
+                        "labels of shape {} for predictions of shape {shape} with classes along \
+                         axis {axis}",
+                        y_true.shape()
+                    ),
+                )
+                .expected("classes along the last axis: axis=-1")),
+            }
+        });
+        match moved {
+            Ok(y_pred) => self.loss().call(y_true, y_pred),
+            Err(error) => y_pred.graph().fail(error, y_pred.mean(&[-1]).ty()),
+        }
+    }
+
+    fn mask<'g>(&self, y_true: Node<'g>, values: Node<'g>) -> Option<Node<'g>> {
+        self.loss().mask(y_true, values)
+    }
+}

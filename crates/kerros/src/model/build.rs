@@ -133,7 +133,7 @@ impl Network {
         let mut states = 0;
         let mut shapes = Vec::new();
         let mut forward = Forward::nothing();
-        let run = Run { training: false, trainable: true, key: None };
+        let run = Run { training: false, trainable: true, key: None, is_part: false };
         // A copy in which updates of weights have somewhere to go.
         let mut network = Network { layers: self.layers.clone(), ..Network::default() };
         let num_calls = if self.is_functional { self.calls.len() } else { self.layers.len() };

@@ -19,6 +19,8 @@ pub struct Run<'g> {
     pub trainable: bool,
     /// The random key of the step, needed when training.
     pub key: Option<Node<'g>>,
+    /// Whether the network is a layer of another.
+    pub is_part: bool,
 }
 
 /// A value that flows through a network: a tensor, and which of its steps count where a layer
@@ -96,8 +98,18 @@ impl Network {
     ) -> Result<Forward<'g>> {
         let mut values = Values::new(inputs.to_vec());
         let mut forward = Forward::nothing();
+        // Whose losses those of `forward` are.
+        let mut owners: Vec<usize> = Vec::new();
         for at in self.running_order() {
             let call = &self.calls[at];
+            // Keras forgets what a layer added to the loss when it is called again from outside
+            // of every layer. On JAX it calls a model's layers so, while other backends call
+            // the model, where all calls count, as they do in a model that is a layer.
+            if !run.is_part {
+                let mut owner = owners.iter();
+                forward.losses.retain(|_| owner.next() != Some(&call.layer));
+                owners.retain(|&owner| owner != call.layer);
+            }
             let own = &self.layers[call.layer].weights;
             // A layer that is called again sees what its earlier call made of its weights.
             let latest = |&place: &usize| {
@@ -106,6 +118,7 @@ impl Network {
             };
             let own: Vec<Node<'g>> = own.iter().map(latest).collect();
             let results = self.apply(call, &values, &own, run, &mut forward)?;
+            owners.resize(forward.losses.len(), call.layer);
             values.set(at, results);
             if self.layers[call.layer].layer.takes_masks_away() {
                 let arguments = call.arguments.positional.iter();

@@ -214,7 +214,7 @@ impl Model {
         let weights = self.weight_nodes(input.graph())?;
         let inputs: Vec<Masked<'g>> =
             inputs.iter().map(|&node| Masked { node, mask: None }).collect();
-        let run = Run { training, trainable: true, key };
+        let run = Run { training, trainable: true, key, is_part: false };
         let forward = self.network.forward(&inputs, &weights, run)?;
         Ok((forward, weights))
     }

@@ -18,6 +18,8 @@ pub struct Network {
     pub name: String,
     /// Whether it was put together from tensors; a chain of layers otherwise.
     pub is_functional: bool,
+    /// Whether it was read from a config.
+    pub is_read: bool,
     /// In which precision Keras computes what has no policy of its own.
     pub dtype: DTypePolicy,
     /// The layers, in the order of Keras's `model.layers` (inputs apart).
@@ -123,7 +125,8 @@ pub struct Forward<'g> {
     pub masks: Vec<Option<Node<'g>>>,
     /// Penalties from layers (scalars).
     pub losses: Vec<Node<'g>>,
-    /// New values of weights that layers set themselves, by place in [`Network::weights`].
+    /// New values of weights that layers set themselves, by place in [`Network::weights`]. Of a
+    /// weight that is trained it is what its penalty is of; the optimizer sets the weight.
     pub updates: Vec<(usize, Node<'g>)>,
 }
 

@@ -116,7 +116,8 @@ impl Layer for Submodel {
         let groups = saving::layer_groups(network);
         let weight = |(place, entry): (usize, &super::WeightEntry)| {
             let layer = &network.layers[entry.layer];
-            let mut weight = entry.weight.clone().within(&groups[entry.layer], &layer.name);
+            let weight = entry.weight.clone().within(&groups[entry.layer], &layer.name);
+            let mut weight = weight.described();
             weight.frozen |= !layer.trainable;
             if let Some(value) = self.values.as_ref().and_then(|values| values.get(place)) {
                 weight.start = Start::Value(value.clone());
@@ -137,7 +138,12 @@ impl Layer for Submodel {
         let masks = call.masks.iter().copied().chain(std::iter::repeat(None));
         let inputs: Vec<Masked<'g>> =
             inputs.iter().zip(masks).map(|(&node, mask)| Masked { node, mask }).collect();
-        let run = Run { training: call.training, trainable: call.trainable, key: call.key };
+        let run = Run {
+            training: call.training,
+            trainable: call.trainable,
+            key: call.key,
+            is_part: true,
+        };
         let forward = network.forward(&inputs, call.weights, run)?;
         call.losses.borrow_mut().extend(forward.losses);
         call.updates.borrow_mut().extend(forward.updates);

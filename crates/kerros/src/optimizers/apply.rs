@@ -114,7 +114,7 @@ impl Updater {
         let work = match optimizer.wraps() {
             None => Work::Rule(Rule::new(&*optimizer, &variables, loss_scale, &mut states)),
             Some(wraps) => Work::Around(
-                Around::new(&*optimizer, wraps, &variables, &mut states)
+                Around::new(&*optimizer, wraps, &variables, loss_scale, &mut states)
                     .map_err(|error| error.context(place()))?,
             ),
         };

@@ -40,7 +40,8 @@ struct Part {
 
 impl Around {
     /// Lays out the states: iteration and a learning rate that nobody reads, as in Keras, what
-    /// scaling needs, then those of the optimizers inside.
+    /// scaling needs, then those of the optimizers inside. `loss_scale` is the number by which
+    /// the loss of several optimizers is scaled.
     ///
     /// # Errors
     /// A variable that several patterns match; a wrong setting of an optimizer inside.
@@ -48,6 +49,7 @@ impl Around {
         optimizer: &dyn Optimizer,
         wraps: Wraps<'_>,
         variables: &[Variable],
+        loss_scale: Option<f64>,
         states: &mut Vec<StateSpec>,
     ) -> Result<Self> {
         let name = optimizer.name();
@@ -78,7 +80,6 @@ impl Around {
                 for (at, variable) in variables.iter().enumerate() {
                     of_optimizer[routes.of(variable)?].push(at);
                 }
-                let loss_scale = optimizer.options().loss_scale_factor;
                 let groups = groups(&routes.optimizers);
                 let inside = routes.optimizers.into_iter().zip(of_optimizer).zip(groups);
                 let inside = inside.map(|((optimizer, variables), group)| {
@@ -105,12 +106,21 @@ impl Around {
 
     /// The states of the optimizers inside.
     pub(super) fn groups(&self) -> Vec<StateGroup> {
-        let group = |part: &Part| StateGroup {
-            path: part.group.clone(),
-            name: part.updater.optimizer().name().into(),
-            states: part.states.clone(),
-        };
-        self.parts.iter().map(group).collect()
+        let mut all = Vec::new();
+        for part in &self.parts {
+            all.push(StateGroup {
+                path: part.group.clone(),
+                name: part.updater.optimizer().name().into(),
+                states: part.states.clone(),
+            });
+            let first = part.states.start;
+            all.extend(part.updater.groups().into_iter().map(|inside| StateGroup {
+                path: format!("{}/{}", part.group, inside.path),
+                states: first + inside.states.start..first + inside.states.end,
+                ..inside
+            }));
+        }
+        all
     }
 
     /// The one optimizer inside whose learning rate and count are those of all.

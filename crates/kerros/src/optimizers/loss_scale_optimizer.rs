@@ -148,10 +148,10 @@ impl Optimizer for LossScaleOptimizer {
         let wrong = |message: String, expected: &str| {
             Err(Error::new(ErrorKind::Argument, message).expected(expected))
         };
-        if inner.wraps().is_some() {
+        if let Some(Wraps::Scaled(_)) = inner.wraps() {
             return wrong(
                 format!("the inner optimizer is a {}", inner.class_name()),
-                "one that moves variables itself",
+                "one that does not scale the loss itself",
             );
         }
         if !(self.initial_scale.is_finite() && self.initial_scale > 0.0) {

@@ -240,6 +240,13 @@ pub trait Optimizer: Described {
 /// A serialized optimizer with the loss scale that the one around it imposes.
 fn with_loss_scale(mut serialized: Value, imposed: Option<f64>) -> Value {
     serialized["config"]["loss_scale_factor"] = json!(imposed);
+    if let Some(map) = serialized["config"].get_mut("optimizer_map") {
+        let map = &mut map["config"];
+        let impose = |inner: &mut Value| *inner = with_loss_scale(inner.take(), imposed);
+        map.get_mut("default_optimizer").into_iter().for_each(impose);
+        let others = map.get_mut("optimizer_map").and_then(Value::as_object_mut);
+        others.into_iter().flat_map(|all| all.values_mut()).for_each(impose);
+    }
     serialized
 }
 

@@ -105,6 +105,7 @@ fn network(class: &str, config: &Config, problems: &mut Problems) -> Result<Opti
     };
     Ok(found.map(|mut network| {
         network.name = name;
+        network.is_read = true;
         network.dtype = dtype;
         network
     }))

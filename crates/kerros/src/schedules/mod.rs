@@ -21,7 +21,7 @@ pub use cosine_decay_restarts::CosineDecayRestarts;
 pub use custom::CustomSchedule;
 pub use exponential_decay::ExponentialDecay;
 pub use inverse_time_decay::InverseTimeDecay;
-pub use piecewise_constant_decay::PiecewiseConstantDecay;
+pub use piecewise_constant_decay::{Boundaries, PiecewiseConstantDecay};
 pub use polynomial_decay::PolynomialDecay;
 
 /// A learning rate as a formula of the step.

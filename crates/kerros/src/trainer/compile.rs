@@ -9,7 +9,6 @@ use super::Trackers;
 use super::objectives::{is_metric_word, is_word};
 use super::optimizer_states::OptimizerStates;
 use super::per_output::{IntoLosses, IntoMetrics, Losses, MetricLists, PerOutput};
-use crate::losses::Reduction;
 use crate::model::Model;
 use crate::object::Choice;
 use crate::optimizers::{LossScaleOptimizer, Optimizer};
@@ -142,12 +141,6 @@ impl Model {
         for loss in loss.entries().into_iter().filter(|loss| !is_word(loss)) {
             let loss = loss.resolve().map_err(here)?;
             loss.check().map_err(here)?;
-            if loss.reduction() == Reduction::None {
-                return Err(here(
-                    Error::new(ErrorKind::Argument, "the loss is not reduced to a single number")
-                        .expected("a reduction other than none, such as sum_over_batch_size"),
-                ));
-            }
         }
         let lists = metrics.entries().into_iter().chain(weighted_metrics.entries());
         for metric in lists.flatten() {

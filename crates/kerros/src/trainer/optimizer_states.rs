@@ -82,9 +82,15 @@ impl Model {
             (0..network.weights.len()).filter(|&place| network.is_trained(place)).collect();
         let variable = |&place: &usize| {
             let entry = &network.weights[place];
-            // Layers of a functional model are built before there is a model to name them after.
+            // Layers of a functional model are built before there is a model to name them after,
+            // those of a file before there is anything around them.
             let own = entry.path.split_once('/').map(|(_, own)| own);
-            let path = own.filter(|_| network.is_functional).unwrap_or(&entry.path);
+            let own = own.filter(|_| network.is_functional || network.is_read);
+            let alone = &entry.weight.path_in_files;
+            let path = match network.is_read && !alone.is_empty() {
+                true => &**alone,
+                false => own.unwrap_or(&entry.path),
+            };
             Variable::new(path, &entry.weight.shape)
         };
         let variables = trained.iter().map(variable).collect();

@@ -43,7 +43,7 @@ impl Model {
             ..CompileOptions::default()
         };
         if run.mode == Mode::Predict {
-            let how = Run { training: false, trainable: true, key: None };
+            let how = Run { training: false, trainable: true, key: None, is_part: false };
             let forward = self.network.forward(&inputs, &weights, how)?;
             for &(place, value) in &forward.updates {
                 graph.assign(weights[place], value);
@@ -75,11 +75,17 @@ impl Model {
         let training = run.mode == Mode::Train;
         let key = compiled.key.filter(|_| training);
         let random = key.map(|id| graph.state(id, "random_key", [4], DType::I32));
-        let how = Run { training, trainable: true, key: random };
+        let how = Run { training, trainable: true, key: random, is_part: false };
         let forward = self.network.forward(&inputs, &weights, how)?;
         let loss = step.loss(&targets, &sample_weights, &forward)?;
         graph.check()?;
         let loss = step.with_penalties(loss, &forward, &weights)?;
+        if training && loss.ndim() > 0 {
+            let what = format!("the loss is no single number, but of shape {}", loss.shape());
+            return Err(Error::new(ErrorKind::Argument, what)
+                .expected("a loss with a reduction, such as sum_over_batch_size")
+                .hint("a loss with reduction=None can be evaluated, but not trained with"));
+        }
         if training {
             step.update_weights(loss, &forward, &weights)?;
             step.advance_key(random)?;
@@ -151,7 +157,10 @@ impl<'g> Traced<'_, 'g> {
             let entry = &network.weights[place];
             if let Some(regularizer) = &entry.weight.regularizer {
                 let origin = network.layers[entry.layer].origin();
-                let penalty = self.graph.scope(origin, || regularizer.penalty(weights[place]));
+                // Keras penalizes what the layer made of its weight, as a kernel by its norm.
+                let update = forward.updates.iter().rev().find(|(updated, _)| *updated == place);
+                let weight = update.map_or(weights[place], |(_, value)| *value);
+                let penalty = self.graph.scope(origin, || regularizer.penalty(weight));
                 total = total + penalty;
             }
         }
@@ -203,7 +212,9 @@ impl<'g> Traced<'_, 'g> {
             self.graph.assign(before, after);
         }
         for &(place, value) in &forward.updates {
-            self.graph.assign(weights[place], value);
+            if !trained.contains(&place) {
+                self.graph.assign(weights[place], value);
+            }
         }
         Ok(())
     }
@@ -227,6 +238,8 @@ impl<'g> Traced<'_, 'g> {
     fn track(&self, mean: MeanStates, name: &str, value: Node<'g>) {
         let scalar = |id, what| self.graph.state(id, &format!("{name}_{what}"), [], DType::F32);
         let (total, rows) = (scalar(mean.total, "total"), scalar(mean.rows, "rows"));
+        // A loss that is not reduced is reported as its mean.
+        let value = if value.ndim() > 0 { value.mean_all() } else { value };
         self.graph.assign(total, total + value * self.rows as f32);
         self.graph.assign(rows, rows + self.rows as f32);
     }

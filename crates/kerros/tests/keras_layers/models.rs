@@ -157,6 +157,23 @@ fn constants_masks_and_shared_layers() {
     check_family("wiring");
 }
 
+/// What optimizers for some variables and exceptions of weight decay go by.
+#[test]
+fn variables_of_a_model_that_is_read_have_the_paths_of_keras() {
+    let content = fixture("paths.json");
+    for case in content["cases"].as_array().unwrap() {
+        let text = |list: &Value| -> Vec<String> {
+            let all = list.as_array().unwrap().iter();
+            all.map(|path| path.as_str().unwrap().to_string()).collect()
+        };
+        let mut model = Model::from_json(case["model"].as_str().unwrap()).unwrap();
+        model.compile(SGD::new(0.01).momentum(0.5).name("sgd"), "mse", ()).unwrap();
+        let states = model.optimizer_states().unwrap().into_iter();
+        let found: Vec<String> = states.map(|(path, _)| path).collect();
+        assert_eq!(found, text(&case["states"]), "{}", case["variables"]);
+    }
+}
+
 #[test]
 fn recurrent_layers() {
     check_family("layers_recurrent");

@@ -20,7 +20,8 @@ const SMALLEST_SQUARE: f32 = 1e-14;
 ///
 /// `sigma = v · W · u` with the kernel as a matrix `W: [others, out]` and unit vectors that a
 /// few steps of power iteration bring nearer each time: `v = W · u`, `u = v · W`. Training keeps
-/// `vector_u`; predictions use the kernel as it is, as Keras does on JAX.
+/// `vector_u`; predictions use the kernel as it is, as Keras does on JAX. A regularizer of the
+/// kernel penalizes the divided one, and a frozen kernel stays divided after a step.
 ///
 /// # Shape
 /// Those of the layer; `vector_u: [1, out]`
@@ -149,7 +150,7 @@ impl Layer for SpectralNormalization {
         let name = options.name.clone().unwrap_or_else(|| snake_case(self.layer.class_name()));
         let part = |weight: Weight| Weight {
             frozen: weight.frozen || !options.trainable,
-            ..weight.within("layer", &name)
+            ..weight.within("layer", &name).described()
         };
         // Files hold the kernel twice: for the wrapper and for the layer.
         let kernel = Weight { part: "".into(), twin: "layer".into(), ..part(kernel) };
@@ -173,7 +174,7 @@ impl Layer for SpectralNormalization {
         if call.training {
             let (normalized, u) = self.normalized(kernel, call.weights[1]);
             kernel = normalized;
-            call.updates.borrow_mut().push((1, u));
+            call.updates.borrow_mut().extend([(0, kernel), (1, u)]);
         }
         let mut weights = call.weights[2..].to_vec();
         weights.insert(place, kernel);

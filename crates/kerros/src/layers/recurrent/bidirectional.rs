@@ -189,7 +189,12 @@ impl Layer for Bidirectional {
         let ([forward, backward], _) = self.directions()?;
         let mut weights = Vec::new();
         for (part, layer) in [("forward_layer", forward), ("backward_layer", backward)] {
-            weights.extend(part::weights(&*layer, part, &part::name_of(&*layer), &inputs[..1])?);
+            weights.extend(part::described_weights(
+                &*layer,
+                part,
+                &part::name_of(&*layer),
+                &inputs[..1],
+            )?);
         }
         Ok(weights)
     }

@@ -88,7 +88,8 @@ impl Layer for RNN {
     }
 
     fn weights(&self, inputs: &[Shape]) -> Result<Vec<Weight>> {
-        self.recurrence.weights(self.cell()?, &inputs[0])
+        let weights = self.recurrence.weights(self.cell()?, &inputs[0])?;
+        Ok(weights.into_iter().map(Weight::described).collect())
     }
 
     fn call<'g>(&self, inputs: &[Node<'g>], call: &Call<'_, 'g>) -> Result<Vec<Node<'g>>> {

@@ -122,7 +122,7 @@ impl Layer for StackedRNNCells {
         let mut weights = Vec::new();
         let names = self.parts().into_iter().zip(self.names());
         for ((cell, input, _), (part, name)) in self.walk(&inputs[0])?.into_iter().zip(names) {
-            weights.extend(part::weights(cell, &part, &name, &[input])?);
+            weights.extend(part::described_weights(cell, &part, &name, &[input])?);
         }
         Ok(weights)
     }

@@ -63,7 +63,7 @@ pub(super) fn archive(tree: &WeightTree) -> Result<(Archive, Vec<String>)> {
         config["compile_config"] = legacy_config::compile_config(training, age);
         let known = match states {
             Ok(states) if states.is_empty() => Some(Vec::new()),
-            Ok(states) => optimizer::states(&config, states),
+            Ok(states) => optimizer::states(&config, states, age),
             Err(_) => None,
         };
         match known {

@@ -7,6 +7,7 @@
 use kerros_core::Tensor;
 use serde_json::Value;
 
+use super::super::legacy_config::Age;
 use super::super::objects::class_name;
 use super::parts::{named_layers, parts};
 
@@ -41,13 +42,19 @@ const SLOTS: &[Slots] = &[
 
 /// The state of the optimizer of a config, in the order of Keras 3; none where the layout is not
 /// known.
-pub(super) fn states(config: &Value, saved: Vec<(String, Tensor)>) -> Option<Vec<Tensor>> {
+pub(super) fn states(
+    config: &Value,
+    saved: Vec<(String, Tensor)>,
+    age: Age,
+) -> Option<Vec<Tensor>> {
     let optimizer = config.get("compile_config")?.get("optimizer")?;
     let options = optimizer.get("config")?.as_object()?;
     let rate = options.get("learning_rate").and_then(Value::as_f64);
     let is_of_keras_3 =
         |(name, _): &(String, Tensor)| name.ends_with("learning_rate") || name.contains("/state_");
-    if saved.get(1).is_some_and(is_of_keras_3) {
+    // Keras 3.15 itself takes over from such a file no more than step and rate, and then fails to
+    // train on. What the file holds is all there is to go on as the model would have.
+    if age == Age::Three || saved.get(1).is_some_and(is_of_keras_3) {
         return Some(saved.into_iter().map(|(_, state)| state).collect());
     }
     let class = class_name(optimizer)?;
