@@ -3,6 +3,8 @@
 use kerros_core::{Error, ErrorKind, Result, Shape};
 use kerros_graph::Node;
 
+use crate::operations::matmul_with;
+
 /// The name of an axis: a letter, or a place behind `...` counted from the last.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Label {
@@ -23,6 +25,8 @@ struct Labeled<'g> {
 ///
 /// An equation names the axes of each operand and, after `->`, of the result (left away: those
 /// that occur once, in alphabetic order). `...` stands for axes without names, which broadcast.
+/// A name that an operand has twice stands for the diagonal of these axes. Whole numbers are
+/// summed as such, and wrap.
 ///
 /// # Shape
 /// As the equation says: `"btnh,bsnh->bnts"` takes `[b, t, n, h]` and `[b, s, n, h]` and gives
@@ -30,7 +34,7 @@ struct Labeled<'g> {
 ///
 /// # Errors
 /// [`ErrorKind::Argument`] for an equation that cannot be read; [`ErrorKind::Shape`] for
-/// operands that do not fit it; [`ErrorKind::Unsupported`] for a name twice in one operand.
+/// operands that do not fit it.
 ///
 /// # Example
 /// ```
@@ -73,7 +77,7 @@ fn read<'g>(equation: &str, operands: &[Node<'g>]) -> Result<(Vec<Labeled<'g>>, 
             .expected(format!("{}, one for each term", terms.len())));
     }
     let mut labeled = Vec::new();
-    let mut longest = 0;
+    let (mut longest, mut all) = (0, Vec::new());
     for (term, &node) in terms.iter().zip(operands) {
         let letters = term.replace("...", "").chars().count();
         let has_ellipsis = term.contains("...");
@@ -88,19 +92,13 @@ fn read<'g>(equation: &str, operands: &[Node<'g>]) -> Result<(Vec<Labeled<'g>>, 
         let elided = ndim - letters;
         longest = longest.max(elided);
         let labels = labels_of(term, elided)?;
-        if let Some(label) = repeated(&labels) {
-            return Err(Error::new(
-                ErrorKind::Unsupported,
-                format!("the axis {label:?} is twice in `{term}`"),
-            )
-            .expected("each axis once in an operand"));
-        }
-        labeled.push(Labeled { node, labels });
+        all.extend(labels.iter().copied());
+        labeled.push(on_diagonals(Labeled { node, labels }, term)?);
     }
     check_lengths(&labeled)?;
     let output = match output {
         Some(output) => labels_of(output, longest)?,
-        None => once(&labeled),
+        None => once(&all),
     };
     let known = |label: &&Label| !labeled.iter().any(|operand| operand.labels.contains(label));
     match (output.iter().find(known), repeated(&output)) {
@@ -113,6 +111,32 @@ fn read<'g>(equation: &str, operands: &[Node<'g>]) -> Result<(Vec<Labeled<'g>>, 
             Err(Error::new(ErrorKind::Argument, what).expected("axes of the operands, once each"))
         }
     }
+}
+
+/// The operand with each name once: of axes with the same name only the diagonal is left.
+fn on_diagonals<'g>(operand: Labeled<'g>, term: &str) -> Result<Labeled<'g>> {
+    let Labeled { mut node, mut labels } = operand;
+    while let Some(label) = repeated(&labels) {
+        let mut places = (0..labels.len()).filter(|&at| labels[at] == label);
+        let (Some(first), Some(second)) = (places.next(), places.next()) else { break };
+        let shape = node.shape();
+        let (length, other) = (shape[first], shape[second]);
+        if length != other || length == 0 {
+            return Err(Error::new(
+                ErrorKind::Shape,
+                format!("the axis {label:?} of `{term}` is {length} long, and {other}"),
+            )
+            .expected("one length for each axis"));
+        }
+        let others: Vec<usize> =
+            (0..labels.len()).filter(|at| ![first, second].contains(at)).collect();
+        let outer: Vec<usize> = others.iter().map(|&at| shape[at]).collect();
+        let order = [&others[..], &[first, second]].concat();
+        let flat = node.transpose(&order).reshape([&outer[..], &[length * length]].concat());
+        node = flat.slice_step(outer.len(), 0, length * length, length + 1);
+        labels = others.iter().map(|&at| labels[at]).chain([label]).collect();
+    }
+    Ok(Labeled { node, labels })
 }
 
 /// The names of a term's axes; `elided` is how many `...` stands for.
@@ -140,8 +164,7 @@ fn repeated(labels: &[Label]) -> Option<Label> {
 }
 
 /// The names that occur once, `...` first.
-fn once(operands: &[Labeled<'_>]) -> Vec<Label> {
-    let all: Vec<Label> = operands.iter().flat_map(|operand| operand.labels.clone()).collect();
+fn once(all: &[Label]) -> Vec<Label> {
     let count = |label: &Label| all.iter().filter(|other| *other == label).count();
     let mut letters: Vec<Label> = all
         .iter()
@@ -252,7 +275,7 @@ fn contract<'g>(a: Labeled<'g>, b: Labeled<'g>, needed: &[Label]) -> Labeled<'g>
         [&dims[..], &[rows, columns]].concat()
     };
     let (left, right) = (left.reshape(matrix(m, k, flip_a)), right.reshape(matrix(k, n, flip_b)));
-    Labeled { node: left.matmul_with(right, flip_a, flip_b).reshape(full), labels }
+    Labeled { node: matmul_with(left, right, flip_a, flip_b).reshape(full), labels }
 }
 
 /// Both operands with axes of length 1 as long as the other's of the same name.
@@ -331,6 +354,11 @@ mod tests {
             "acbe,aecd->abcd",
             "abc,bd->d",
             "aebf,afbc->abec",
+            "aa->a",
+            "aa->",
+            "baa,ab->ab",
+            "abab,aab->b",
+            "aaa->a",
         ] {
             let (inputs, output) = equation.split_once("->").unwrap();
             let terms: Vec<&str> = inputs.split(',').collect();
@@ -385,7 +413,7 @@ mod tests {
             ("ij,jk->ik", ErrorKind::Argument),
             ("ijk->i", ErrorKind::Shape),
             ("i1->i", ErrorKind::Argument),
-            ("ii->i", ErrorKind::Unsupported),
+            ("ii->i", ErrorKind::Shape),
             ("ij->k", ErrorKind::Argument),
             ("ij->ii", ErrorKind::Argument),
         ] {

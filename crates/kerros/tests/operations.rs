@@ -1,7 +1,8 @@
 //! `keras.ops` in functional models give what real Keras gives, so do their derivatives, and they
 //! are written as Keras writes them.
 //!
-//! The numbers come from `fixtures/make.py operations`; inputs are made here by the same formula as
+//! The numbers come from `fixtures/make.py` for the families `operations`,
+//! `operations_exact` and `operations_transforms`; inputs are made here by the same formula as
 //! there. Tolerances are relative to the largest number of an array, and to 1: sums and products of
 //! up to some 50 numbers in another order, 64 units in the last place.
 
@@ -109,9 +110,10 @@ fn difference(what: &str, found: &Tensor, keras: &Value) -> Option<String> {
     Some(format!("{what}[{at}]: {} instead of {}", found[at], keras[at]))
 }
 
-#[test]
-fn operations_agree() {
-    let family = fixture("operations.json");
+/// That all cases of a file agree.
+#[track_caller]
+fn check_family(file: &str) {
+    let family = fixture(file);
     let cases = family["cases"].as_array().unwrap();
     let wrong: Vec<String> = cases
         .iter()
@@ -123,6 +125,51 @@ fn operations_agree() {
         })
         .collect();
     assert!(wrong.is_empty(), "{} of {}:\n{}", wrong.len(), cases.len(), wrong.join("\n"));
+}
+
+#[test]
+fn operations_agree() {
+    check_family("operations.json");
+}
+
+/// Whole numbers that no float holds, truth values, NaN and infinities.
+#[test]
+fn exact_operations_agree() {
+    check_family("operations_exact.json");
+}
+
+/// Linear algebra, waves, sampled images, bits and sequences.
+#[test]
+fn transforms_agree() {
+    check_family("operations_transforms.json");
+}
+
+/// The refusal of a case's model in which this text stands in place of that.
+fn refusal(name: &str, from: &str, to: &str) -> String {
+    let family = fixture("operations_transforms.json");
+    let case = family["cases"].as_array().unwrap().iter().find(|case| case["name"] == name);
+    let json = case.unwrap()["model"].as_str().unwrap();
+    assert_ne!(json, json.replace(from, to), "{name}");
+    Model::from_json(&json.replace(from, to)).unwrap_err().to_string()
+}
+
+/// What is written out step by step, or as a matrix, has bounds.
+#[test]
+fn sizes_and_settings_that_cannot_be_are_refused() {
+    for (name, from, to, said) in [
+        ("lu_factor", "[null, 4, 4]", "[null, 4, 129]", "128 rows and columns"),
+        ("rfft", "\"fft_length\": 8", "\"fft_length\": 1000000", "`fft_length`"),
+        ("stft", "\"fft_length\": 8", "\"fft_length\": 7", "`sequence_length`"),
+        ("stft_hamming", "\"hamming\"", "\"kaiser\"", "`window`"),
+        ("unfold_all", "\"kernel_size\": [2, 3]", "\"kernel_size\": [2, 30000]", "`kernel_size`"),
+        ("bitwise_and", "\"dtype\": \"int32\"", "\"dtype\": \"float32\"", "bits of floats"),
+        ("affine_wrap", "\"wrap\"", "\"warp\"", "`fill_mode`"),
+        ("ctc_decode", "\"greedy\"", "\"beam_search\"", "greedy"),
+        ("unravel_index", "[3, 7]", "[3, 0]", "`shape`"),
+    ] {
+        let error = refusal(name, from, to);
+        assert!(error.contains(said), "{name}: {error}");
+    }
 }
 
 /// How far an axis is continued is the file's to say, within bounds.

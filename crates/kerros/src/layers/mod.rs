@@ -67,6 +67,7 @@ pub use categories::OutputMode;
 pub use categories::category_encoding::CategoryEncoding;
 pub use categories::discretization::Discretization;
 pub use categories::integer_lookup::IntegerLookup;
+pub(crate) use conv::around_spread;
 pub use conv::conv1d::Conv1D;
 pub use conv::conv1d_transpose::Conv1DTranspose;
 pub use conv::conv2d::Conv2D;

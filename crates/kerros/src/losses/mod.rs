@@ -45,6 +45,7 @@ pub use categorical_hinge::CategoricalHinge;
 pub use circle::Circle;
 pub use cosine_similarity::CosineSimilarity;
 pub use ctc::CTC;
+pub(crate) use ctc::{Lengths as CtcLengths, ctc};
 pub use custom::CustomLoss;
 pub use dice::Dice;
 pub use hinge::Hinge;

@@ -3,7 +3,7 @@
 use kerros_core::{DType, Result};
 use kerros_graph::Node;
 
-use super::kind::{Operands, kinds};
+use super::kind::{Operands, as_truth_of_truths, counted, kinds};
 use crate::model::Argument;
 use crate::object::number;
 
@@ -12,8 +12,9 @@ fn of_two<'g>(
     operands: &Operands<'_, 'g>,
     formula: impl Fn(Node<'g>, Node<'g>) -> Node<'g>,
 ) -> Result<Vec<Node<'g>>> {
-    let (a, b) = operands.numbers("x1", "x2")?;
-    Ok(vec![formula(a, b)])
+    let (a, b) = operands.pair("x1", "x2")?;
+    // As in JAX the sum of truth values is whether either holds, their product whether both do.
+    Ok(vec![as_truth_of_truths([a, b], formula(counted(a), counted(b)))])
 }
 
 /// An operation of two floats.
@@ -60,8 +61,8 @@ kinds! { "ops.numpy";
     Power(x1, x2) => power;
     Maximum(x1, x2) => |o| of_two(o, |a, b| a.maximum(b));
     Minimum(x1, x2) => |o| of_two(o, |a, b| a.minimum(b));
-    Fmax(x1, x2) => |o| of_floats(o, |a, b| a.is_nan().select(b, b.is_nan().select(a, a.maximum(b))));
-    Fmin(x1, x2) => |o| of_floats(o, |a, b| a.is_nan().select(b, b.is_nan().select(a, a.minimum(b))));
+    Fmax(x1, x2) => |o| of_two(o, |a, b| if a.dtype() == DType::I32 { a.maximum(b) } else { a.is_nan().select(b, b.is_nan().select(a, a.maximum(b))) });
+    Fmin(x1, x2) => |o| of_two(o, |a, b| if a.dtype() == DType::I32 { a.minimum(b) } else { a.is_nan().select(b, b.is_nan().select(a, a.minimum(b))) });
     Heaviside(x1, x2) => |o| of_floats(o, |a, b| {
         let sign = a.greater(0.0).cast(DType::F32);
         a.is_nan().select(a, a.equal(0.0).select(b, sign))

@@ -4,20 +4,31 @@ use kerros_core::{DType, Error, ErrorKind, Result, Shape};
 use kerros_graph::Node;
 use serde_json::Value;
 
-use super::kind::{Operands, axis_of, kinds};
+use super::kind::{Operands, as_truth_of_truths, axis_of, counted, kinds};
+use super::whole_products::matmul_with;
 use crate::einsum;
 
+/// Both arguments as floats, or as whole numbers.
 fn two<'g>(operands: &Operands<'_, 'g>) -> Result<(Node<'g>, Node<'g>)> {
-    Ok((operands.float("x1")?, operands.float("x2")?))
+    operands.numbers("x1", "x2")
+}
+
+/// A product of both: of truth values whether any pair holds.
+fn product<'g>(
+    operands: &Operands<'_, 'g>,
+    product: fn(&Operands<'_, 'g>) -> Result<Node<'g>>,
+) -> Result<Vec<Node<'g>>> {
+    let (a, b) = operands.pair("x1", "x2")?;
+    Ok(vec![as_truth_of_truths([a, b], product(operands)?)])
 }
 
 /// A matrix product; a vector is a row on the left and a column on the right.
-fn matmul<'g>(operands: &Operands<'_, 'g>) -> Result<Vec<Node<'g>>> {
+fn matmul<'g>(operands: &Operands<'_, 'g>) -> Result<Node<'g>> {
     let (a, b) = two(operands)?;
     let (is_row, is_column) = (a.ndim() == 1, b.ndim() == 1);
     let left = if is_row { a.expand_dims(0) } else { a };
     let right = if is_column { b.expand_dims(1) } else { b };
-    let product = left.matmul(right);
+    let product = matmul_with(left, right, false, false);
     let mut dims = product.shape().to_vec();
     if is_column {
         dims.pop();
@@ -25,7 +36,7 @@ fn matmul<'g>(operands: &Operands<'_, 'g>) -> Result<Vec<Node<'g>>> {
     if is_row {
         dims.remove(dims.len().saturating_sub(if is_column { 1 } else { 2 }));
     }
-    Ok(vec![product.reshape(dims)])
+    Ok(product.reshape(dims))
 }
 
 /// Sums over some axes of `a` and of `b`; the others of `a` come first.
@@ -49,19 +60,19 @@ fn tensordot<'g>(a: Node<'g>, b: Node<'g>, of_a: &[usize], of_b: &[usize]) -> Re
     let k: usize = lengths(&left, of_a).iter().product();
     let a = a.transpose(&[&free_a[..], of_a].concat()).reshape([m.iter().product(), k]);
     let b = b.transpose(&[of_b, &free_b[..]].concat()).reshape([k, n.iter().product()]);
-    Ok(a.matmul(b).reshape([m, n].concat()))
+    Ok(matmul_with(a, b, false, false).reshape([m, n].concat()))
 }
 
 /// Over the last axis of `a` and the last but one of `b`.
-fn dot<'g>(operands: &Operands<'_, 'g>) -> Result<Vec<Node<'g>>> {
+fn dot<'g>(operands: &Operands<'_, 'g>) -> Result<Node<'g>> {
     let (a, b) = two(operands)?;
     if a.ndim() == 0 || b.ndim() == 0 {
-        return Ok(vec![a * b]);
+        return Ok(a * b);
     }
-    Ok(vec![tensordot(a, b, &[a.ndim() - 1], &[b.ndim().saturating_sub(2)])?])
+    tensordot(a, b, &[a.ndim() - 1], &[b.ndim().saturating_sub(2)])
 }
 
-fn tensordot_by_axes<'g>(operands: &Operands<'_, 'g>) -> Result<Vec<Node<'g>>> {
+fn tensordot_by_axes<'g>(operands: &Operands<'_, 'g>) -> Result<Node<'g>> {
     let (a, b) = two(operands)?;
     let wrong = || operands.wrong("axes", "a number of axes, or axes of each");
     let list = |value: &Value, ndim: usize| -> Option<Vec<usize>> {
@@ -81,45 +92,50 @@ fn tensordot_by_axes<'g>(operands: &Operands<'_, 'g>) -> Result<Vec<Node<'g>>> {
             ((first..a.ndim()).collect(), (0..count).collect())
         }
     };
-    Ok(vec![tensordot(a, b, &of_a, &of_b)?])
+    tensordot(a, b, &of_a, &of_b)
 }
 
 /// Over the last axis of both.
-fn inner<'g>(operands: &Operands<'_, 'g>) -> Result<Vec<Node<'g>>> {
+fn inner<'g>(operands: &Operands<'_, 'g>) -> Result<Node<'g>> {
     let (a, b) = two(operands)?;
     if a.ndim() == 0 || b.ndim() == 0 {
-        return Ok(vec![a * b]);
+        return Ok(a * b);
     }
-    Ok(vec![tensordot(a, b, &[a.ndim() - 1], &[b.ndim() - 1])?])
+    tensordot(a, b, &[a.ndim() - 1], &[b.ndim() - 1])
 }
 
 /// Over all elements in a row.
-fn vdot<'g>(operands: &Operands<'_, 'g>) -> Result<Vec<Node<'g>>> {
+fn vdot<'g>(operands: &Operands<'_, 'g>) -> Result<Node<'g>> {
     let (a, b) = two(operands)?;
     let flat = |x: Node<'g>| x.reshape([x.shape().num_elements()]);
-    Ok(vec![tensordot(flat(a), flat(b), &[0], &[0])?])
+    tensordot(flat(a), flat(b), &[0], &[0])
 }
 
-fn outer<'g>(operands: &Operands<'_, 'g>) -> Result<Vec<Node<'g>>> {
+fn outer<'g>(operands: &Operands<'_, 'g>) -> Result<Node<'g>> {
     let (a, b) = two(operands)?;
     let (m, n) = (a.shape().num_elements(), b.shape().num_elements());
-    Ok(vec![a.reshape([m, 1]) * b.reshape([1, n])])
+    Ok(a.reshape([m, 1]) * b.reshape([1, n]))
 }
 
 fn by_equation<'g>(operands: &Operands<'_, 'g>) -> Result<Vec<Node<'g>>> {
     let equation = operands.value("subscripts").as_str();
     let equation = equation.ok_or_else(|| operands.wrong("subscripts", "an equation"))?;
-    let inputs: Vec<Node<'g>> =
-        operands.all()?.into_iter().map(|input| input.cast(DType::F32)).collect();
-    Ok(vec![einsum(equation, &inputs)?])
+    let given = operands.all()?;
+    let is_truth = given.iter().all(|input| input.dtype() == DType::Bool);
+    let inputs: Vec<Node<'g>> = given.into_iter().map(counted).collect();
+    let is_whole = inputs.iter().all(|input| input.dtype() == DType::I32);
+    let dtype = if is_whole { DType::I32 } else { DType::F32 };
+    let inputs: Vec<Node<'g>> = inputs.into_iter().map(|input| input.cast(dtype)).collect();
+    let sum = einsum(equation, &inputs)?;
+    Ok(vec![if is_truth { sum.cast(DType::Bool) } else { sum }])
 }
 
 kinds! { "ops.numpy";
-    Matmul(x1, x2) => matmul;
-    Dot(x1, x2) => dot;
-    Tensordot(x1, x2) [axes = "2"] => tensordot_by_axes;
-    Inner(x1, x2) => inner;
-    Vdot(x1, x2) => vdot;
-    Outer(x1, x2) => outer;
+    Matmul(x1, x2) => |o| product(o, matmul);
+    Dot(x1, x2) => |o| product(o, dot);
+    Tensordot(x1, x2) [axes = "2"] => |o| product(o, tensordot_by_axes);
+    Inner(x1, x2) => |o| product(o, inner);
+    Vdot(x1, x2) => |o| product(o, vdot);
+    Outer(x1, x2) => |o| product(o, outer);
     Einsum() [subscripts = "!"] => by_equation;
 }

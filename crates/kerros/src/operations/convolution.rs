@@ -6,7 +6,7 @@ use kerros_graph::ops::ConvSpec;
 use serde_json::Value;
 
 use super::kind::{Operands, kinds};
-use crate::layers::{DataFormat, Padding};
+use crate::layers::{DataFormat, Padding, around_spread};
 
 /// How windows slide over the spatial axes of an input.
 struct Windows {
@@ -80,6 +80,36 @@ fn misfit(x: Node<'_>, kernel: Node<'_>, expected: &str) -> Error {
     Error::new(ErrorKind::Shape, shapes).expected(expected)
 }
 
+/// Each input spread over a window of results, with kernels of `[taps.., out, in]`.
+fn conv_transpose<'g>(operands: &Operands<'_, 'g>) -> Result<Vec<Node<'g>>> {
+    let (x, kernel) = (operands.float("inputs")?, operands.float("kernel")?);
+    if x.ndim() < 3 || kernel.ndim() != x.ndim() {
+        return Err(misfit(x, kernel, "a batch with spatial axes and channels, a window of them"));
+    }
+    let spatial = x.ndim() - 2;
+    let windows = Windows::new(operands, spatial)?;
+    let x = windows.format.to_last(x);
+    if kernel.shape().last() != x.shape().last() {
+        return Err(misfit(x, kernel, "as many channels"));
+    }
+    let extra = operands.wholes("output_padding")?;
+    let around = |at: usize| -> Result<(isize, isize)> {
+        let extra = extra.as_ref().map(|list| list.get(at).or(list.first()).copied().unwrap_or(0));
+        if extra.is_some_and(|extra| extra < 0 || extra >= windows.strides[at] as isize) {
+            return Err(operands.wrong("output_padding", "from 0 on, below the strides"));
+        }
+        let (taps, stride) = (kernel.shape()[at].max(1), windows.strides[at]);
+        let extra = extra.map(|extra| extra as usize);
+        Ok(around_spread(taps, stride, windows.dilation[at], &windows.padding, extra))
+    };
+    let padding = (0..spatial).map(around).collect::<Result<Vec<_>>>()?;
+    let spec = ConvSpec::new(spatial)
+        .strides(windows.strides.clone())
+        .padding(padding)
+        .dilation(windows.dilation.clone());
+    Ok(vec![windows.format.restore(x.conv_transpose(kernel, spec))])
+}
+
 /// With kernels of `[taps.., in, out]`.
 fn conv<'g>(operands: &Operands<'_, 'g>) -> Result<Vec<Node<'g>>> {
     let (x, kernel, windows) = prepared(operands, "kernel")?;
@@ -109,6 +139,10 @@ kinds! { "ops.nn";
     Conv(inputs, kernel) [
         strides = "1", padding = "\"valid\"", data_format = "null", dilation_rate = "1"
     ] => conv;
+    ConvTranspose(inputs, kernel) [
+        strides = "1", padding = "\"valid\"", output_padding = "null", data_format = "null",
+        dilation_rate = "1"
+    ] => conv_transpose;
     DepthwiseConv(inputs, kernel) [
         strides = "1", padding = "\"valid\"", data_format = "null", dilation_rate = "1"
     ] => |o| {

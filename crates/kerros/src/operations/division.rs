@@ -58,6 +58,16 @@ fn divide_whole<'g>(a: Node<'g>, b: Node<'g>) -> Division<'g> {
     Division { quotient: is_mended.select(quotient - one, quotient), remainder: mended }
 }
 
+/// The quotient of whole numbers, rounded down.
+pub(super) fn floor_quotient<'g>(a: Node<'g>, b: Node<'g>) -> Node<'g> {
+    divide_whole(a, b).quotient
+}
+
+/// What is left of a whole number, with the sign of the divisor.
+pub(super) fn floor_remainder<'g>(a: Node<'g>, b: Node<'g>) -> Node<'g> {
+    divide_whole(a, b).remainder
+}
+
 fn divide<'g>(operands: &Operands<'_, 'g>) -> Result<(Node<'g>, Node<'g>, Division<'g>)> {
     let (a, b) = operands.numbers("x1", "x2")?;
     let division = match a.dtype() {

@@ -15,7 +15,11 @@ struct Frames<'g> {
 
 impl<'g> Frames<'g> {
     fn new(operands: &Operands<'_, 'g>) -> Result<Self> {
-        let x = operands.node("images")?;
+        Frames::named(operands, "images")
+    }
+
+    fn named(operands: &Operands<'_, 'g>, name: &str) -> Result<Self> {
+        let x = operands.node(name)?;
         if ![3, 4].contains(&x.ndim()) {
             return Err(Error::new(ErrorKind::Shape, format!("images of shape {}", x.shape()))
                 .expected("three axes, or four of several images"));
@@ -205,7 +209,54 @@ fn hsv_to_rgb<'g>(operands: &Operands<'_, 'g>) -> Result<Vec<Node<'g>>> {
     Ok(vec![Node::concat(&colours, axis)])
 }
 
+/// How alike two images are in their means, their spread and what they have in common, in windows
+/// that are weighted as by a normal distribution.
+fn likeness<'g>(operands: &Operands<'_, 'g>) -> Result<Vec<Node<'g>>> {
+    let images = ["image1", "image2"].map(|name| Frames::named(operands, name));
+    let [one, other] = images;
+    let (one, other) = (one?, other?);
+    let [x, y] = [one.last().cast(DType::F32), other.last().cast(DType::F32)];
+    let size = usize::try_from(operands.whole("filter_size")?).unwrap_or(0);
+    let sides = [x.shape()[1], x.shape()[2]];
+    if x.shape() != y.shape() || !(1..=sides[0].min(sides[1])).contains(&size) {
+        let shapes = format!("images of shapes {} and {}", one.x.shape(), other.x.shape());
+        return Err(Error::new(ErrorKind::Shape, shapes)
+            .expected("one shape, no smaller than a window")
+            .hint("choose a smaller `filter_size`"));
+    }
+    let sigma = operands.number("filter_sigma")? as f32;
+    let middle = (size as f32 - 1.0) / 2.0;
+    let line: Vec<f32> =
+        (0..size).map(|at| (-(at as f32 - middle).powi(2) / (2.0 * sigma * sigma)).exp()).collect();
+    let sum: f32 = line.iter().sum();
+    let line: Vec<f32> = line.into_iter().map(|weight| weight / sum).collect();
+    let kernel: Vec<f32> = line.iter().flat_map(|y| line.iter().map(move |x| y * x)).collect();
+    let (batch, channels) = (x.shape()[0], x.shape()[3]);
+    // Each channel is an image of its own.
+    let apart =
+        |x: Node<'g>| x.transpose(&[0, 3, 1, 2]).reshape([batch * channels, sides[0], sides[1], 1]);
+    let kernel = x.graph().literal(Tensor::new([size, size, 1, 1], kernel)?);
+    let mean = |x: Node<'g>| x.conv(kernel, ConvSpec::new(2));
+    let (x, y) = (apart(x), apart(y));
+    let (mean_x, mean_y) = (mean(x), mean(y));
+    let (square_x, square_y, both) = (mean_x * mean_x, mean_y * mean_y, mean_x * mean_y);
+    let (spread_x, spread_y) = (mean(x * x) - square_x, mean(y * y) - square_y);
+    let common = mean(x * y) - both;
+    let largest = operands.number("max_val")?;
+    let constant =
+        |name: &str| -> Result<f32> { Ok((operands.number(name)? * largest).powi(2) as f32) };
+    let (c1, c2) = (constant("k1")?, constant("k2")?);
+    let map = (both * 2.0 + c1) * (common * 2.0 + c2)
+        / ((square_x + square_y + c1) * (spread_x + spread_y + c2));
+    let each = map.mean(&[1, 2, 3]).reshape([batch, channels]).mean(&[1]);
+    Ok(vec![if one.x.ndim() == 3 { each.reshape(Vec::<usize>::new()) } else { each }])
+}
+
 kinds! { "ops.image";
+    SSIM(image1, image2) [
+        max_val = "1.0", filter_size = "11", filter_sigma = "1.5", k1 = "0.01", k2 = "0.03",
+        data_format = "null"
+    ] => likeness;
     PadImages(images) [
         top_padding = "null", left_padding = "null", bottom_padding = "null",
         right_padding = "null", target_height = "null", target_width = "null",

@@ -4,7 +4,7 @@ use kerros_core::{DType, Result};
 use kerros_graph::Node;
 use serde_json::Value;
 
-use super::kind::{Operands, counted, kinds};
+use super::kind::{Operands, axis_of, counted, kinds};
 use super::value::in_dtype;
 use crate::activations::axes::along;
 
@@ -34,14 +34,47 @@ fn take_along_axis<'g>(operands: &Operands<'_, 'g>) -> Result<Vec<Node<'g>>> {
     Ok(vec![x.take_along_axis(indices(operands, x.shape()[axis])?, axis)])
 }
 
-fn sorted<'g>(
-    operands: &Operands<'_, 'g>,
-    sort: fn(Node<'g>, bool) -> Node<'g>,
-) -> Result<Vec<Node<'g>>> {
+fn sorted<'g>(operands: &Operands<'_, 'g>, gives_places: bool) -> Result<Vec<Node<'g>>> {
     let (x, axis) = line(operands)?;
-    let numbers = counted(x).cast(DType::F32);
-    let made = along(numbers, &[axis as isize], |x| sort(x, false));
-    Ok(vec![if made.dtype() == DType::F32 { made.cast(counted(x).dtype()) } else { made }])
+    let made = along(counted(x), &[axis as isize], |x| {
+        if gives_places { sorting_places(x, false) } else { in_order(x, false) }
+    });
+    Ok(vec![if gives_places { made } else { made.cast(x.dtype()) }])
+}
+
+/// The places that sort along the last axis, equal numbers in their order. No float holds all
+/// whole numbers: they are sorted by their lower 16 bits first, and then by those above.
+pub(super) fn sorting_places(x: Node<'_>, descending: bool) -> Node<'_> {
+    if x.dtype() != DType::I32 {
+        return x.argsort(descending);
+    }
+    let up = (x * 65_536.0).cast(DType::F32);
+    let low = up.less(0.0).select(up + 4_294_967_296.0, up) * (1.0 / 65_536.0);
+    let high = (x - low.cast(DType::I32)).cast(DType::F32);
+    let last = x.ndim().saturating_sub(1);
+    let by_low = low.argsort(descending);
+    let by_high = high.take_along_axis(by_low, last).argsort(descending);
+    by_low.take_along_axis(by_high, last)
+}
+
+/// The numbers in order along the last axis.
+fn in_order(x: Node<'_>, descending: bool) -> Node<'_> {
+    match x.dtype() {
+        DType::F32 => x.sort(descending),
+        _ => x.take_along_axis(sorting_places(x, descending), x.ndim().saturating_sub(1)),
+    }
+}
+
+/// The places of the `kth + 1` smallest, in their order, and then of the others.
+fn partitioned<'g>(operands: &Operands<'_, 'g>) -> Result<Vec<Node<'g>>> {
+    let (x, axis) = line(operands)?;
+    let length = x.shape()[axis];
+    let kth = axis_of(operands.whole("kth")?, length)?;
+    Ok(vec![along(counted(x), &[axis as isize], |x| {
+        let (places, last) = (sorting_places(x, false), x.ndim() - 1);
+        let others = places.slice(last, kth + 1, length).cast(DType::F32).sort(false);
+        Node::concat(&[places.slice(last, 0, kth + 1), others.cast(DType::I32)], last)
+    })])
 }
 
 /// The largest entries of the last axis, and where they are.
@@ -49,7 +82,12 @@ fn top_k<'g>(operands: &Operands<'_, 'g>) -> Result<Vec<Node<'g>>> {
     let x = counted(operands.node("x")?);
     let (axis, length) = (x.ndim().saturating_sub(1), x.shape().last());
     let k = usize::try_from(operands.whole("k")?).unwrap_or(0).min(length);
-    let places = x.cast(DType::F32).argsort(true).slice(axis, 0, k);
+    // NaN counts as more than all numbers here.
+    let keys = match x.dtype() {
+        DType::F32 => x.is_nan().select(f32::INFINITY, x),
+        _ => x,
+    };
+    let places = sorting_places(keys, true).slice(axis, 0, k);
     Ok(vec![x.take_along_axis(places, axis), places])
 }
 
@@ -79,8 +117,9 @@ fn multi_hot<'g>(operands: &Operands<'_, 'g>) -> Result<Vec<Node<'g>>> {
 kinds! { "ops.numpy";
     Take(x, indices) [axis = "null"] => take;
     TakeAlongAxis(x, indices) [axis = "null"] => take_along_axis;
-    Sort(x) [axis = "-1"] => |o| sorted(o, Node::sort);
-    Argsort(x) [axis = "-1"] => |o| sorted(o, Node::argsort);
+    Sort(x) [axis = "-1"] => |o| sorted(o, false);
+    Argsort(x) [axis = "-1"] => |o| sorted(o, true);
+    Argpartition(x) [kth = "!", axis = "-1"] => partitioned;
 }
 
 /// Those of mathematics.

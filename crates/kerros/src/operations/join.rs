@@ -4,7 +4,7 @@ use kerros_core::{DType, Error, ErrorKind, Result, Shape, Tensor};
 use kerros_graph::Node;
 use serde_json::Value;
 
-use super::kind::{Operands, kinds};
+use super::kind::{Operands, counted, kinds};
 use crate::object::number;
 
 /// Tensors of one type: floats when any is.
@@ -208,6 +208,48 @@ fn continued(mode: &str, place: i64, length: i64) -> Option<i64> {
     })
 }
 
+/// A number of all that an axis holds, which stays with length 1; of whole numbers a whole one.
+fn statistic<'g>(mode: &str, x: Node<'g>, axis: usize) -> Node<'g> {
+    let axes = [axis as isize];
+    let floats = x.cast(DType::F32);
+    let made = match mode {
+        "maximum" => counted(x).max(&axes),
+        "minimum" => counted(x).min(&axes),
+        "mean" => floats.mean(&axes),
+        _ => {
+            let (length, last) = (x.shape()[axis], x.ndim() - 1);
+            let mut order: Vec<usize> = (0..x.ndim()).filter(|&at| at != axis).collect();
+            order.push(axis);
+            let sorted = floats.transpose(&order).sort(false);
+            let at = |place: usize| sorted.slice(last, place, place + 1);
+            let middle = (at((length - 1) / 2) + at(length / 2)) * 0.5;
+            middle.reshape(&middle.shape()[..last])
+        }
+    };
+    let made = match (x.dtype(), made.dtype()) {
+        (DType::F32, _) | (_, DType::I32) => made,
+        _ => made.round(),
+    };
+    made.cast(x.dtype()).expand_dims(axis)
+}
+
+/// From 0 to an entry of an axis in equal steps, without the entry, or back.
+fn ramp<'g>(entry: Node<'g>, axis: usize, count: usize, is_falling: bool) -> Node<'g> {
+    let steps = entry.graph().iota(count).cast(DType::F32);
+    let steps = if is_falling { steps.reverse(0) } else { steps };
+    let line = (0..entry.ndim()).map(|at| if at == axis { count } else { 1 }).collect::<Shape>();
+    let shares = steps.reshape(line) / count.max(1) as f32;
+    let made = entry.cast(DType::F32) * shares;
+    // Whole numbers are those below.
+    if entry.dtype() == DType::F32 { made } else { made.floor().cast(entry.dtype()) }
+}
+
+/// An axis with something before and something behind it.
+fn between<'g>([before, behind]: [Node<'g>; 2], x: Node<'g>, axis: usize) -> Node<'g> {
+    let parts = [before, x, behind].into_iter().filter(|part| part.shape()[axis] > 0);
+    Node::concat(&parts.collect::<Vec<_>>(), axis)
+}
+
 /// An axis continued at both ends by what it holds.
 fn pad_with_own<'g>(
     operands: &Operands<'_, 'g>,
@@ -216,13 +258,35 @@ fn pad_with_own<'g>(
     (low, high): (usize, usize),
 ) -> Result<Node<'g>> {
     let mode = operands.value("mode").as_str().unwrap_or_default();
-    let wrong = || operands.wrong("mode", "constant, edge, reflect, symmetric or wrap");
+    let wrong = || {
+        operands.wrong(
+            "mode",
+            "constant, edge, empty, linear_ramp, maximum, mean, median, minimum, reflect, symmetric or wrap",
+        )
+    };
     let length = x.shape()[axis];
+    if length.saturating_add(low).saturating_add(high) > MAX_ENTRIES {
+        return Err(operands.wrong("pad_width", &format!("at most {MAX_ENTRIES} entries in all")));
+    }
+    if mode == "empty" {
+        return Ok(x.pad(axis, low, high, 1));
+    }
     if length == 0 {
         return Err(operands.wrong("mode", "constant for an axis without entries"));
     }
-    if length.saturating_add(low).saturating_add(high) > MAX_ENTRIES {
-        return Err(operands.wrong("pad_width", &format!("at most {MAX_ENTRIES} entries in all")));
+    if ["maximum", "mean", "median", "minimum"].contains(&mode) {
+        let one = statistic(mode, x, axis);
+        let ends = [low, high].map(|count| {
+            let mut dims = x.shape().to_vec();
+            dims[axis] = count;
+            one.broadcast_to(dims)
+        });
+        return Ok(between(ends, x, axis));
+    }
+    if mode == "linear_ramp" {
+        let first = x.slice(axis, 0, 1);
+        let last = x.slice(axis, length - 1, length);
+        return Ok(between([ramp(first, axis, low, false), ramp(last, axis, high, true)], x, axis));
     }
     let length = length as i64;
     let places = -(low as i64)..length + high as i64;

@@ -203,6 +203,14 @@ impl<'g> Operands<'_, 'g> {
     }
 }
 
+/// A result in the type that two operands share: truth values of truth values.
+pub(super) fn as_truth_of_truths<'g>(operands: [Node<'g>; 2], made: Node<'g>) -> Node<'g> {
+    match operands.map(Node::dtype) {
+        [DType::Bool, DType::Bool] => made.cast(DType::Bool),
+        _ => made,
+    }
+}
+
 /// Truth values as 0 and 1; numbers as they are.
 pub(super) fn counted(x: Node<'_>) -> Node<'_> {
     match x.dtype() {

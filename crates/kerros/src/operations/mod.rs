@@ -17,6 +17,7 @@ use crate::object::{Config, ConfigReader, Described};
 mod activation;
 mod arithmetic;
 mod attention;
+mod bits;
 mod comparison;
 mod constants;
 mod contraction;
@@ -24,13 +25,18 @@ mod convolution;
 mod crossentropy;
 mod diagonal;
 mod division;
+mod divisors;
 mod elementwise;
+mod factors;
+mod folds;
+mod fourier;
 mod get_item;
 mod image;
 mod index;
 mod join;
 mod kind;
 mod layered;
+mod linear_algebra;
 mod missing;
 mod normalization;
 pub mod ops;
@@ -38,22 +44,30 @@ mod patches;
 mod products;
 mod quantiles;
 mod reduction;
+mod sampling;
 mod scatter;
 mod segments;
+mod sequences;
 mod shape;
+mod special;
 mod tensor;
 mod trigonometry;
 mod value;
+mod whole_products;
 
 pub(crate) use constants::{is_array, tensor as constant, value as array};
 pub(crate) use join::alike;
 use kind::{Kind, Operands};
 pub(crate) use trigonometry::arctan2;
+pub(crate) use whole_products::matmul_with;
 
 /// All operations, family by family.
 static FAMILIES: &[&[Kind]] = &[
     arithmetic::KINDS,
     division::KINDS,
+    bits::KINDS,
+    divisors::KINDS,
+    special::KINDS,
     elementwise::KINDS,
     elementwise::math::KINDS,
     trigonometry::KINDS,
@@ -82,6 +96,13 @@ static FAMILIES: &[&[Kind]] = &[
     products::KINDS,
     products::math::KINDS,
     convolution::KINDS,
+    folds::KINDS,
+    linear_algebra::KINDS,
+    linear_algebra::numpy::KINDS,
+    linear_algebra::math::KINDS,
+    factors::KINDS,
+    fourier::KINDS,
+    sampling::KINDS,
     attention::KINDS,
     activation::KINDS,
     activation::functions::KINDS,
@@ -92,6 +113,7 @@ static FAMILIES: &[&[Kind]] = &[
     value::core::KINDS,
     normalization::KINDS,
     crossentropy::KINDS,
+    sequences::KINDS,
 ];
 
 /// The modules of Keras that hold operations, and what they are called below `keras.src`.
@@ -238,7 +260,7 @@ mod tests {
 
     #[test]
     fn what_is_not_known_is_refused() {
-        let error = Operation::new("ops.numpy", "Fft", &Config::new()).unwrap_err();
+        let error = Operation::new("ops.numpy", "Nonzero", &Config::new()).unwrap_err();
         assert_eq!(error.kind(), ErrorKind::UnknownName);
         let error = Operation::new("ops.numpy", "Reshape", &Config::new()).unwrap_err();
         assert!(error.to_string().contains("`newshape` is missing"), "{error}");

@@ -144,6 +144,13 @@ of_one! {
     logical_not = "ops.numpy" "LogicalNot";
     /// The same value, through which no derivative flows.
     stop_gradient = "ops.core" "StopGradient";
+    /// The inverse of each matrix of the last two axes.
+    inv = "ops.linalg" "Inv";
+    /// The determinant of each matrix of the last two axes.
+    det = "ops.linalg" "Det";
+    /// The lower triangle that times itself across the diagonal is the matrix, which is
+    /// symmetric and positive definite; NaN where there is none.
+    cholesky = "ops.linalg" "Cholesky";
     /// Zeros of the same shape.
     zeros_like = "ops.numpy" "ZerosLike";
     /// Ones of the same shape.
@@ -197,6 +204,14 @@ of_two! {
     cross = "Cross";
     /// Each element of `a` times all of `b`, as blocks.
     kron = "Kron";
+    /// The bits of whole numbers that both have; of truth values whether both hold.
+    bitwise_and = "BitwiseAnd";
+    /// The bits that either has.
+    bitwise_or = "BitwiseOr";
+    /// The bits that one of them has.
+    bitwise_xor = "BitwiseXor";
+    /// The largest whole number that divides both.
+    gcd = "Gcd";
     /// The matrix product over the last two axes.
     matmul = "Matmul";
 }

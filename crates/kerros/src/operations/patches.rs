@@ -5,6 +5,7 @@ use kerros_graph::Node;
 use serde_json::Value;
 
 use super::kind::{Operands, kinds};
+use crate::layers::DataFormat;
 
 /// Images with the channels last, whatever the setting `data_format` says, and the way back.
 struct Images<'g> {
@@ -73,32 +74,58 @@ fn space_to_depth<'g>(operands: &Operands<'_, 'g>) -> Result<Vec<Node<'g>>> {
     Ok(images.back(blocks.reshape([batch, rows, columns, s * s * channels])))
 }
 
-/// A setting of one length for both axes, or two.
-fn both(operands: &Operands<'_, '_>, name: &str) -> Result<Option<[usize; 2]>> {
-    let wrong = || operands.wrong(name, "a length from 1 on, or two");
+/// A setting of one length for all spatial axes, or one for each.
+fn lengths(operands: &Operands<'_, '_>, name: &str, spatial: usize) -> Result<Option<Vec<usize>>> {
+    let wrong = || operands.wrong(name, &format!("a length from 1 on, or {spatial}"));
     let Some(lengths) = operands.wholes(name)? else { return Ok(None) };
     let lengths: Vec<usize> = lengths.into_iter().filter_map(|len| len.try_into().ok()).collect();
-    match lengths[..] {
-        [both] if both > 0 => Ok(Some([both, both])),
-        [rows, columns] if rows > 0 && columns > 0 => Ok(Some([rows, columns])),
-        _ => Err(wrong()),
+    let lengths = match lengths[..] {
+        [all] => vec![all; spatial],
+        _ => lengths,
+    };
+    match lengths.len() == spatial && lengths.iter().all(|length| (1..1 << 24).contains(length)) {
+        true => Ok(Some(lengths)),
+        false => Err(wrong()),
     }
 }
 
-/// Windows of images as channels: `[b, h, w, c] -> [b, rows, columns, taps c]`.
+/// How many places a window may have: each is a step of its own.
+const MAX_TAPS: usize = 4096;
+
+/// Windows of images as channels: `[b, h, w, c] -> [b, rows, columns, taps c]`; of volumes with
+/// one axis more. A window of three lengths is one of volumes; one length alone is for images.
 fn extract_patches<'g>(operands: &Operands<'_, 'g>) -> Result<Vec<Node<'g>>> {
-    let images = Images::new(operands, "images")?;
-    let missing = || operands.wrong("size", "a length from 1 on, or two");
-    let size = both(operands, "size")?.ok_or_else(missing)?;
-    let strides = both(operands, "strides")?.unwrap_or(size);
-    let dilation = both(operands, "dilation_rate")?.unwrap_or([1, 1]);
+    let spatial = match operands.value("size") {
+        Value::Array(sizes) => sizes.len(),
+        _ => 2,
+    };
+    if ![2, 3].contains(&spatial) {
+        return Err(operands.wrong("size", "a length from 1 on, or two or three"));
+    }
+    let images = operands.node("images")?;
+    let is_single = images.ndim() == spatial + 1;
+    let images = if is_single { images.expand_dims(0) } else { images };
+    if images.ndim() != spatial + 2 {
+        return Err(Error::new(ErrorKind::Shape, format!("images of shape {}", images.shape()))
+            .expected(format!("batch, {spatial} spatial axes and channels")));
+    }
+    let format =
+        DataFormat::from(operands.value("data_format").as_str().unwrap_or("channels_last"));
+    format.check()?;
+    let missing = || operands.wrong("size", "a length from 1 on, or two or three");
+    let size = lengths(operands, "size", spatial)?.ok_or_else(missing)?;
+    let strides = lengths(operands, "strides", spatial)?.unwrap_or(size.clone());
+    let dilation = lengths(operands, "dilation_rate", spatial)?.unwrap_or(vec![1; spatial]);
+    if size.iter().try_fold(1usize, |all, &one| all.checked_mul(one)).is_none_or(|n| n > MAX_TAPS) {
+        return Err(operands.wrong("size", &format!("at most {MAX_TAPS} places")));
+    }
     let is_same = match operands.value("padding").as_str() {
         Some("same") => true,
         Some("valid") => false,
         _ => return Err(operands.wrong("padding", "\"valid\" or \"same\"")),
     };
-    let (mut x, mut counts) = (images.x, [0; 2]);
-    for side in 0..2 {
+    let (mut x, mut counts) = (format.to_last(images), vec![0; spatial]);
+    for side in 0..spatial {
         let (axis, reach) = (side + 1, (size[side] - 1) * dilation[side] + 1);
         let len = x.shape()[axis];
         if is_same {
@@ -113,14 +140,21 @@ fn extract_patches<'g>(operands: &Operands<'_, 'g>) -> Result<Vec<Node<'g>>> {
             return Err(operands.wrong("size", "no more than the images have"));
         }
     }
-    let taken = |x: Node<'g>, side: usize, tap: usize| {
-        let start = tap * dilation[side];
-        x.slice_step(side + 1, start, start + (counts[side] - 1) * strides[side] + 1, strides[side])
-    };
-    let taps = (0..size[0]).flat_map(|row| (0..size[1]).map(move |column| (row, column)));
-    let parts: Vec<Node<'g>> =
-        taps.map(|(row, column)| taken(taken(x, 0, row), 1, column)).collect();
-    Ok(images.back(Node::concat(&parts, 3)))
+    // Each axis in turn gives as many tensors as a window has places along it.
+    let mut parts = vec![x];
+    for side in 0..spatial {
+        let taken = |x: Node<'g>, tap: usize| {
+            let (start, stride) = (tap * dilation[side], strides[side]);
+            x.slice_step(side + 1, start, start + (counts[side] - 1) * stride + 1, stride)
+        };
+        parts = parts
+            .into_iter()
+            .flat_map(|x| (0..size[side]).map(move |tap| (x, tap)))
+            .map(|(x, tap)| taken(x, tap))
+            .collect();
+    }
+    let made = format.restore(Node::concat(&parts, spatial + 1));
+    Ok(vec![if is_single { made.reshape(&made.shape()[1..]) } else { made }])
 }
 
 /// Parts of a sequence that begin at equal distances, as an axis before the last.

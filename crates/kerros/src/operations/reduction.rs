@@ -4,7 +4,7 @@ use kerros_core::{DType, Error, ErrorKind, Result, Shape};
 use kerros_graph::Node;
 use serde_json::Value;
 
-use super::kind::{Operands, counted, kinds};
+use super::kind::{Operands, axis_of, counted, kinds};
 use super::value::in_dtype;
 use crate::object::number;
 
@@ -56,9 +56,12 @@ fn of_truth<'g>(
 fn extreme<'g>(operands: &Operands<'_, 'g>, is_max: bool) -> Result<Vec<Node<'g>>> {
     let reduce = |x: Node<'g>, axes: &[isize]| if is_max { x.max(axes) } else { x.min(axes) };
     let mut results = of_number(operands, reduce)?;
+    let is_truth = operands.node("x")?.dtype() == DType::Bool;
     if let Some(initial) = number(operands.value("initial")) {
         let (result, initial) = (results[0], initial as f32);
         results[0] = if is_max { result.maximum(initial) } else { result.minimum(initial) };
+    } else if is_truth {
+        results[0] = results[0].cast(DType::Bool);
     }
     Ok(results)
 }
@@ -103,16 +106,20 @@ fn moments<'g>(operands: &Operands<'_, 'g>) -> Result<Vec<Node<'g>>> {
 
 /// Differences of neighbours, several times.
 fn differences<'g>(operands: &Operands<'_, 'g>) -> Result<Vec<Node<'g>>> {
-    let x = counted(operands.node("a")?);
+    let given = operands.node("a")?;
+    let x = counted(given);
     let axis = operands.axis("axis", x.ndim())?;
     let times = usize::try_from(operands.whole("n")?).unwrap_or(0);
     if times >= x.shape()[axis] {
         return Err(operands.wrong("n", "less than the length of the axis"));
     }
-    Ok(vec![(0..times).fold(x, |x, _| {
+    let made = (0..times).fold(x, |x, _| {
         let length = x.shape()[axis];
-        x.slice(axis, 1, length) - x.slice(axis, 0, length - 1)
-    })])
+        let (later, before) = (x.slice(axis, 1, length), x.slice(axis, 0, length - 1));
+        // Truth values differ or not.
+        if given.dtype() == DType::Bool { (later - before).abs() } else { later - before }
+    });
+    Ok(vec![made.cast(given.dtype())])
 }
 
 /// The product over several axes, one after the other.
@@ -130,8 +137,16 @@ pub(super) fn place<'g>(
         Value::Null => (x.reshape([x.shape().num_elements()]), 0),
         _ => (x, operands.axis("axis", x.ndim())?),
     };
-    // Whole numbers are compared as floats, which hold them up to 2^24.
-    let flat = flat.cast(DType::F32);
+    let flat = match flat.dtype() {
+        DType::F32 => flat,
+        // No float holds all whole numbers: the first that equals the end is looked for.
+        _ => {
+            let axes = [axis as isize];
+            let end = if is_max { flat.max(&axes) } else { flat.min(&axes) };
+            let hit = flat.equal(end.expand_dims(axis)).cast(DType::F32);
+            if is_max { hit } else { -hit }
+        }
+    };
     let at = if is_max { flat.argmax(axis as isize) } else { flat.argmin(axis as isize) };
     Ok(match (operands.flag("keepdims"), operands.value("axis").is_null()) {
         (true, true) => at.reshape(vec![1; x.ndim()]),
@@ -147,8 +162,7 @@ pub(super) fn running<'g>(
     run: impl Fn(Node<'g>, usize) -> Node<'g>,
 ) -> Result<Vec<Node<'g>>> {
     let given = in_dtype(operands, given)?;
-    // Whole numbers run as floats, which hold them up to 2^24.
-    let x = given.cast(DType::F32);
+    let x = counted(given);
     let sums = match operands.value("axis") {
         Value::Null => run(x.reshape([x.shape().num_elements()]), 0),
         _ => run(x, operands.axis("axis", x.ndim())?),
@@ -156,26 +170,65 @@ pub(super) fn running<'g>(
     Ok(vec![sums.cast(given.dtype())])
 }
 
-/// The length of vectors, or of all elements together.
+/// Running sums along an axis. Those of whole numbers are made of sums over twice as many each
+/// time: what is added wraps, so that the order does not matter.
+pub(super) fn running_sums(x: Node<'_>, axis: usize) -> Node<'_> {
+    if x.dtype() == DType::F32 {
+        return x.cumsum(axis);
+    }
+    let length = x.shape()[axis];
+    let (mut sums, mut shift) = (x, 1);
+    while shift < length {
+        let later = sums.slice(axis, shift, length) + sums.slice(axis, 0, length - shift);
+        sums = Node::concat(&[sums.slice(axis, 0, shift), later], axis);
+        shift *= 2;
+    }
+    sums
+}
+
+/// The length of vectors, or a size of matrices: over one axis that of vectors, over two that of
+/// matrices, over all axes with no order that of all elements together.
 fn norm<'g>(operands: &Operands<'_, 'g>) -> Result<Vec<Node<'g>>> {
-    let order = operands.value("ord");
+    let (order, ndim) = (operands.value("ord"), operands.node("x")?.ndim());
     let unsupported = || {
-        Error::new(ErrorKind::Unsupported, format!("a norm of order {order}"))
-            .expected("null, 1, 2, \"fro\" or an infinity, of vectors")
+        Error::new(ErrorKind::Unsupported, format!("a norm of order {order}")).expected(
+            "null, or a number for vectors; null, 1, -1, \"fro\" or an infinity for matrices",
+        )
     };
-    let axes = operands.axes("axis", operands.node("x")?.ndim())?;
-    let is_matrix = axes.len() == 2 && !order.is_null();
-    let is_frobenius = order.as_str() == Some("fro") && axes.len() == 2;
-    let formula: fn(Node<'g>, &[isize]) -> Node<'g> = match (order.as_f64(), order.as_str()) {
-        _ if order.is_null() || is_frobenius => |x, axes| x.square().sum(axes).sqrt(),
-        _ if is_matrix => return Err(unsupported()),
-        (Some(1.0), _) => |x, axes| x.abs().sum(axes),
-        (Some(2.0), _) => |x, axes| x.square().sum(axes).sqrt(),
-        (_, Some("inf")) => |x, axes| x.abs().max(axes),
-        (_, Some("-inf")) => |x, axes| x.abs().min(axes),
-        _ => return Err(unsupported()),
-    };
-    of_float(operands, formula)
+    let named = operands
+        .wholes("axis")?
+        .map(|axes| axes.into_iter().map(|axis| axis_of(axis, ndim)).collect::<Result<Vec<_>>>());
+    let axes = named.unwrap_or_else(|| Ok((0..ndim).collect()))?;
+    if order.is_null() || order.as_str() == Some("fro") && axes.len() == 2 {
+        return of_float(operands, |x, axes| x.square().sum(axes).sqrt());
+    }
+    let order = number(order).ok_or_else(unsupported)? as f32;
+    match axes[..] {
+        [_] => of_float(operands, |x, axes| vector_norm(x, axes, order)),
+        [rows, columns] if rows != columns && [1.0, f32::INFINITY].contains(&order.abs()) => {
+            // Sums down the columns, or along the rows, and the end of them.
+            let summed = if order.abs() == 1.0 { rows } else { columns };
+            let left = if order.abs() == 1.0 { columns } else { rows };
+            of_float(operands, |x, _| {
+                let sums = x.abs().sum(&[summed as isize]);
+                let left = [if left > summed { left - 1 } else { left } as isize];
+                if order > 0.0 { sums.max(&left) } else { sums.min(&left) }
+            })
+        }
+        _ => Err(unsupported()),
+    }
+}
+
+/// `(sum |x|^p)^(1/p)`; the largest, the smallest, and how many are not 0 at the ends.
+fn vector_norm<'g>(x: Node<'g>, axes: &[isize], order: f32) -> Node<'g> {
+    match order {
+        f32::INFINITY => x.abs().max(axes),
+        f32::NEG_INFINITY => x.abs().min(axes),
+        0.0 => x.not_equal(0.0).cast(DType::F32).sum(axes),
+        1.0 => x.abs().sum(axes),
+        2.0 => x.square().sum(axes).sqrt(),
+        _ => x.abs().pow(order).sum(axes).pow(1.0 / order),
+    }
 }
 
 /// The ratio of the largest signal to the noise between two, in decibels.
@@ -202,7 +255,7 @@ kinds! { "ops.numpy";
     Diff(a) [n = "1", axis = "-1"] => differences;
     Prod(x) [axis = "null", keepdims = "false", dtype = "null"] => |o| {
         let x = in_dtype(o, o.node("x")?)?;
-        let made = reduced(o, x.cast(DType::F32), product)?;
+        let made = reduced(o, counted(x), product)?;
         Ok(vec![in_dtype(o, made)?])
     };
     Var(x) [axis = "null", keepdims = "false"] => |o| of_float(o, variance);
@@ -213,7 +266,7 @@ kinds! { "ops.numpy";
     Argmax(x) [axis = "null", keepdims = "false"] => |o| Ok(vec![place(o, counted(o.node("x")?), true)?]);
     Argmin(x) [axis = "null", keepdims = "false"] => |o| Ok(vec![place(o, counted(o.node("x")?), false)?]);
     Cumsum(x) [axis = "null", dtype = "null"] => |o| {
-        running(o, counted(o.node("x")?), |x, axis| x.cumsum(axis))
+        running(o, counted(o.node("x")?), running_sums)
     };
     Cumprod(x) [axis = "null", dtype = "null"] => |o| {
         running(o, counted(o.node("x")?), |x, axis| x.cumprod(axis as isize))

@@ -75,9 +75,41 @@ fn scatter_update<'g>(operands: &Operands<'_, 'g>) -> Result<Vec<Node<'g>>> {
             hits.reshape(line).select(zeros.scatter_add(places, updates, 0), base)
         }
         Some("add") => base.scatter_add(places, updates, 0),
-        Some(_) => return Err(operands.wrong("reduction", "null or \"add\"")),
+        Some("max") => combined(base, places, updates, f32::NEG_INFINITY, |all| all.max(&[0]))?,
+        Some("min") => combined(base, places, updates, f32::INFINITY, |all| all.min(&[0]))?,
+        Some("mul") => combined(base, places, updates, 1.0, |all| all.prod(0))?,
+        Some(_) => return Err(operands.wrong("reduction", "null, add, max, min or mul")),
     };
     Ok(vec![result.reshape(shape)])
+}
+
+/// How many numbers are held at once where several may meet at one place.
+const MAX_MEETING: usize = 1 << 26;
+
+/// What is there already and all that comes to each place, brought together along the first axis;
+/// `neutral` is what does not come there.
+fn combined<'g>(
+    base: Node<'g>,
+    places: Node<'g>,
+    updates: Node<'g>,
+    neutral: f32,
+    bring_together: impl FnOnce(Node<'g>) -> Node<'g>,
+) -> Result<Node<'g>> {
+    let (graph, shape, count) = (base.graph(), base.shape(), places.shape()[0]);
+    if shape.num_elements().saturating_mul(count) > MAX_MEETING {
+        let what = format!("{count} updates of {} numbers", shape.num_elements());
+        return Err(Error::new(ErrorKind::Unsupported, what)
+            .expected(format!("no more than {MAX_MEETING} pairs of both")));
+    }
+    let hit = places.reshape([count, 1]).equal(graph.iota(shape[0]));
+    let wide = [&[count, shape[0]], &vec![1; shape.ndim() - 1][..]].concat();
+    let neutral = match base.dtype() {
+        // A cast of an infinity is the end of the range.
+        DType::I32 => graph.constant_i32(neutral as i32),
+        _ => graph.constant(neutral),
+    };
+    let coming = hit.reshape(wide).select(updates.expand_dims(1), neutral);
+    Ok(bring_together(Node::concat(&[base.expand_dims(0), coming], 0)))
 }
 
 /// The places that do not come again later; -1 instead of the others.

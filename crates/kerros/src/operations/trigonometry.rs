@@ -27,16 +27,26 @@ fn arctan(x: Node<'_>) -> Node<'_> {
     signed.replace_gradient(x * slope.stop_gradient())
 }
 
-/// The angle of the point `(x, y)`, from `-pi` to `pi`; 0 at the origin.
+/// Whether a number is below 0, or the 0 that comes from there.
+fn is_negative(x: Node<'_>) -> Node<'_> {
+    x.less(0.0).logical_or((1.0 / x).equal(f32::NEG_INFINITY))
+}
+
+/// The angle of the point `(x, y)`, from `-pi` to `pi`; at the origin and at infinity that of the
+/// signs, as in IEEE 754.
 pub(crate) fn arctan2<'g>(y: Node<'g>, x: Node<'g>) -> Node<'g> {
     let (tall, wide) = (y.abs(), x.abs());
     let is_steep = tall.greater(wide);
     let (small, large) = (is_steep.select(wide, tall), is_steep.select(tall, wide));
     let is_origin = large.equal(0.0);
-    let flat = arctan(small / is_origin.select(1.0, large));
+    let is_far = large.equal(f32::INFINITY);
+    let safe = is_origin.logical_or(is_far).select(1.0, large);
+    // Two infinities are in the middle, all else is none beside one; NaN stays.
+    let beside = small.equal(f32::INFINITY).select(1.0, small * 0.0);
+    let flat = arctan(is_far.select(beside, small / safe));
     let first = is_steep.select(FRAC_PI_2 - flat, flat);
-    let right_or_left = x.less(0.0).select(PI - first, first);
-    y.less(0.0).select(-right_or_left, right_or_left)
+    let right_or_left = is_negative(x).select(PI - first, first);
+    is_negative(y).select(-right_or_left, right_or_left)
 }
 
 /// `asin x = 2 atan(x / (1 + sqrt(1 - x²)))`

@@ -26,7 +26,53 @@ pub(super) fn dtype(operands: &Operands<'_, '_>) -> Result<Option<DType>> {
 
 /// A tensor in the type that the setting `dtype` names, or in its own.
 pub(super) fn in_dtype<'g>(operands: &Operands<'_, 'g>, x: Node<'g>) -> Result<Node<'g>> {
-    Ok(x.cast(dtype(operands)?.unwrap_or(x.dtype())))
+    let Some(dtype) = dtype(operands)? else { return Ok(x) };
+    let range = range(operands.value("dtype").as_str().unwrap_or_default());
+    Ok(match (x.dtype(), range) {
+        (DType::F32, Some(range)) => whole(x, range),
+        (DType::I32, Some((low, high))) => wrapped(x, low, high),
+        _ => x.cast(dtype),
+    })
+}
+
+/// The smallest and the largest number of a type of whole numbers; of those that are more than
+/// Kerros's own, the smallest and largest of these.
+fn range(dtype: &str) -> Option<(i32, i32)> {
+    Some(match dtype {
+        "int8" => (-128, 127),
+        "int16" => (-32_768, 32_767),
+        "uint8" => (0, 255),
+        "uint16" => (0, 65_535),
+        "int32" | "int64" => (i32::MIN, i32::MAX),
+        "uint32" | "uint64" => (0, i32::MAX),
+        _ => return None,
+    })
+}
+
+/// Floats towards 0 as whole numbers; what is outside the range becomes its end, NaN 0.
+pub(super) fn whole(x: Node<'_>, (low, high): (i32, i32)) -> Node<'_> {
+    let (graph, x) = (x.graph(), x.stop_gradient());
+    let end = |end: i32| graph.constant_i32(end);
+    let below = x.less(low as f32).select(end(low), x.cast(DType::I32));
+    // As a float the largest number of 32 bits is the one behind it.
+    let within = x.greater_equal(high as f32).select(end(high), below);
+    x.is_nan().select(end(0), within)
+}
+
+/// Whole numbers of 32 bits in fewer: the bits above are lost.
+fn wrapped(x: Node<'_>, low: i32, high: i32) -> Node<'_> {
+    let bits = (i64::from(high) - i64::from(low) + 1).trailing_zeros();
+    if bits >= 31 {
+        return x;
+    }
+    // What is left is exact as a float: it has the upper places to itself.
+    let up = x * x.graph().constant_i32(1 << (32 - bits));
+    let signed = (up.cast(DType::F32) * 0.5f32.powi(32 - bits as i32)).cast(DType::I32);
+    let is_below = signed.less(0.0);
+    match low {
+        0 => is_below.select(signed + x.graph().constant_i32(high + 1), signed),
+        _ => signed,
+    }
 }
 
 fn cast<'g>(operands: &Operands<'_, 'g>) -> Result<Vec<Node<'g>>> {
@@ -53,16 +99,31 @@ fn full<'g>(operands: &Operands<'_, 'g>) -> Result<Vec<Node<'g>>> {
     Ok(vec![value.broadcast_to(dims)])
 }
 
+/// How many numbers may be made between two: each is a step of its own.
+const MAX_NUMBERS: usize = 1 << 14;
+
 /// Numbers at equal distances from `start` to `stop`, along an axis of their own.
 fn between<'g>(
     operands: &Operands<'_, 'g>,
     number: impl Fn(Node<'g>) -> Node<'g>,
 ) -> Result<Vec<Node<'g>>> {
-    let (start, stop) = operands.float("start")?.broadcast_together(operands.float("stop")?);
+    let made = spaced(operands, operands.float("start")?, operands.float("stop")?, number)?;
+    Ok(vec![made.cast(dtype(operands)?.unwrap_or(DType::F32))])
+}
+
+/// A function of numbers at equal distances between two.
+fn spaced<'g>(
+    operands: &Operands<'_, 'g>,
+    start: Node<'g>,
+    stop: Node<'g>,
+    number: impl Fn(Node<'g>) -> Node<'g>,
+) -> Result<Node<'g>> {
+    let (start, stop) = start.broadcast_together(stop);
     let axis = operands.axis("axis", start.ndim() + 1)?;
     let count = usize::try_from(operands.whole("num")?).unwrap_or(0);
-    if count == 0 || operands.flag("retstep") {
-        return Err(operands.wrong("num", "at least 1, and `retstep` false"));
+    if !(1..=MAX_NUMBERS).contains(&count) || operands.flag("retstep") {
+        let expected = format!("1 to {MAX_NUMBERS}, and `retstep` false");
+        return Err(operands.wrong("num", &expected));
     }
     let ends = operands.flag("endpoint");
     let steps = if ends { count - 1 } else { count }.max(1);
@@ -74,23 +135,40 @@ fn between<'g>(
         };
         number(at).expand_dims(axis)
     });
-    let made = Node::concat(&parts.collect::<Vec<_>>(), axis);
-    Ok(vec![made.cast(dtype(operands)?.unwrap_or(DType::F32))])
+    Ok(Node::concat(&parts.collect::<Vec<_>>(), axis))
+}
+
+/// Numbers at equal ratios from `start` to `stop`, which are of one sign.
+fn geometric<'g>(operands: &Operands<'_, 'g>) -> Result<Vec<Node<'g>>> {
+    let (start, stop) = operands.float("start")?.broadcast_together(operands.float("stop")?);
+    let axis = operands.axis("axis", start.ndim() + 1)?;
+    let is_negative = start.less(0.0).logical_and(stop.less(0.0));
+    let made = spaced(operands, start.abs().log(), stop.abs().log(), |x| x.exp())?;
+    let made = is_negative.expand_dims(axis).select(-made, made);
+    // The ends are those that are given.
+    let (count, place) = (made.shape()[axis], |x: Node<'g>| x.expand_dims(axis));
+    let mut parts = vec![place(start)];
+    if operands.flag("endpoint") && count > 1 {
+        parts.extend((count > 2).then(|| made.slice(axis, 1, count - 1)));
+        parts.push(place(stop));
+    } else if count > 1 {
+        parts.push(made.slice(axis, 1, count));
+    }
+    Ok(vec![Node::concat(&parts, axis).cast(dtype(operands)?.unwrap_or(DType::F32))])
 }
 
 /// Another type, in whose range what is outside becomes the nearest end.
 fn saturate_cast<'g>(operands: &Operands<'_, 'g>) -> Result<Vec<Node<'g>>> {
     let x = operands.node("x")?;
-    let (low, high) = match operands.value("dtype").as_str() {
-        Some("int8") => (-128.0, 127.0),
-        Some("uint8") => (0.0, 255.0),
-        Some("int16") => (-32_768.0, 32_767.0),
-        Some("uint16") => (0.0, 65_535.0),
-        // What a cast does.
-        _ => return cast(operands),
-    };
-    let within = x.cast(DType::F32).maximum(low).minimum(high);
-    Ok(vec![within.cast(dtype(operands)?.unwrap_or(x.dtype()))])
+    let range = range(operands.value("dtype").as_str().unwrap_or_default());
+    match (x.dtype(), range) {
+        (DType::I32, Some((low, high))) => {
+            let end = |end: i32| x.graph().constant_i32(end);
+            Ok(vec![x.maximum(end(low)).minimum(end(high))])
+        }
+        // What a cast of floats does.
+        _ => cast(operands),
+    }
 }
 
 kinds! { "ops.numpy";
@@ -106,6 +184,8 @@ kinds! { "ops.numpy";
     Conjugate(x) => |o| Ok(vec![o.node("x")?]);
     Linspace(start, stop) [num = "50", endpoint = "true", retstep = "false", dtype = "null", axis = "0"]
         => |o| between(o, |x| x);
+    Geomspace(start, stop) [num = "50", endpoint = "true", dtype = "null", axis = "0"]
+        => geometric;
     Logspace(start, stop) [num = "50", endpoint = "true", base = "10", dtype = "null", axis = "0"]
         => |o| {
             let base = o.number("base")? as f32;

@@ -3,6 +3,7 @@
 
 use kerros_core::{Result, Shape};
 use kerros_graph::Node;
+pub(crate) use transposed::around_spread;
 
 use super::{Call, Weight};
 use crate::object::{Config, ConfigReader};

@@ -27,27 +27,41 @@ impl<const N: usize> Transposed<N> {
         Transposed { windows, filters, output_padding: None, kernel }
     }
 
-    /// Zeros around the spread-out input along an axis, for the lengths of results that Keras
-    /// gives: `valid` `(n - 1) · stride + max(span, stride)`, `same` `n · stride`; with an
-    /// output padding `(n - 1) · stride + span + it` and `(n - 1) · stride + span % 2 + it`.
     fn around(&self, at: usize) -> (isize, isize) {
-        let stride = self.windows.strides.get()[at];
-        let taps = self.windows.kernel_size.get()[at];
-        let span = (taps - 1) * self.windows.dilation_rate.get()[at] + 1;
-        let extra = self.output_padding.map(|padding| padding.get()[at]);
-        let (low, high) = match self.windows.padding {
-            Padding::Same => {
-                let total = match extra {
-                    None => stride + span - 2,
-                    Some(extra) => span + span % 2 + extra - 2,
-                };
-                let low = total.div_ceil(2).min(span - 1);
-                (low, total - low)
-            }
-            _ => (span - 1, span - 1 + extra.unwrap_or(stride.saturating_sub(span))),
-        };
-        (low as isize, high as isize)
+        let windows = &self.windows;
+        around_spread(
+            windows.kernel_size.get()[at],
+            windows.strides.get()[at],
+            windows.dilation_rate.get()[at],
+            &windows.padding,
+            self.output_padding.map(|padding| padding.get()[at]),
+        )
     }
+}
+
+/// Zeros around the spread-out input along an axis, for the lengths of results that Keras gives:
+/// `valid` `(n - 1) · stride + max(span, stride)`, `same` `n · stride`; with an output padding
+/// `(n - 1) · stride + span + it` and `(n - 1) · stride + span % 2 + it`.
+pub(crate) fn around_spread(
+    taps: usize,
+    stride: usize,
+    dilation: usize,
+    padding: &Padding,
+    extra: Option<usize>,
+) -> (isize, isize) {
+    let span = (taps - 1) * dilation + 1;
+    let (low, high) = match padding {
+        Padding::Same => {
+            let total = match extra {
+                None => stride + span - 2,
+                Some(extra) => span + span % 2 + extra - 2,
+            };
+            let low = total.div_ceil(2).min(span - 1);
+            (low, total - low)
+        }
+        _ => (span - 1, span - 1 + extra.unwrap_or(stride.saturating_sub(span))),
+    };
+    (low as isize, high as isize)
 }
 
 impl<const N: usize> Convolution for Transposed<N> {
