@@ -79,13 +79,22 @@ fn not_a_model(what: &str) -> Error {
         .expected("a model as Keras serializes it: `class_name`, `config` with `layers`")
 }
 
+/// Checks that a model is of a class whose layers are in its config.
+///
+/// # Errors
+/// [`ErrorKind::Unsupported`] naming the class.
+pub(super) fn check_model_class(class: &str) -> Result<()> {
+    match class {
+        "Sequential" | "Functional" | "Model" => Ok(()),
+        _ => Err(Error::new(ErrorKind::Unsupported, format!("a model of class `{class}`"))
+            .expected("a Sequential or a functional model")
+            .hint("rebuild it from Keras's own layers, and load its weights")),
+    }
+}
+
 /// The network of a model; none when `problems` were found.
 fn network(class: &str, config: &Config, problems: &mut Problems) -> Result<Option<Network>> {
-    if !matches!(class, "Sequential" | "Functional" | "Model") {
-        return Err(Error::new(ErrorKind::Unsupported, format!("a model of class `{class}`"))
-            .expected("a Sequential or a functional model")
-            .hint("rebuild it from Keras's own layers, and load its weights"));
-    }
+    check_model_class(class)?;
     let values = config.get("layers").and_then(Value::as_array);
     let values = values.ok_or_else(|| not_a_model("`layers`"))?;
     if values.len() > MAX_LAYERS {

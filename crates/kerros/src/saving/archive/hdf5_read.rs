@@ -95,10 +95,14 @@ impl Reader {
         *tree.group_mut(&path) = group;
         let children = self.call(|| from.iter_groups()).map_err(context)?;
         for (name, child) in children {
-            check_name(&name).map_err(context)?;
+            // Keras on Windows joins names to paths by the separator of files there.
+            let name = name.replace('\\', "/");
+            name.split('/').try_for_each(check_name).map_err(context)?;
             let child_path = if path.is_empty() { name.clone() } else { format!("{path}/{name}") };
-            // The tree in memory has no two names alike; neither may the file.
-            if tree.group(&child_path).is_some() || tree.tensor(&path, &name).is_some() {
+            // The tree in memory has no two names alike; neither may the file. A group that is
+            // there only because of one below it has not been read.
+            let is_read = tree.group(&child_path).is_some_and(|group| !group.is_empty());
+            if is_read || tree.tensor(&path, &name).is_some() {
                 return Err(context(duplicate(&name)));
             }
             self.group(&child, child_path, depth + 1, tree)?;

@@ -91,6 +91,11 @@ impl WeightTree {
 }
 
 impl Group {
+    /// Whether it has neither attributes nor datasets.
+    pub fn is_empty(&self) -> bool {
+        self.attributes.is_empty() && self.datasets.is_empty()
+    }
+
     /// The attribute `name`, when it is one string.
     pub fn text(&self, name: &str) -> Option<&str> {
         match self.attributes.get(name)? {

@@ -15,7 +15,9 @@ use serde_json::{Map, Value, json};
 
 use super::archive::{Archive, Group, WeightTree};
 use super::legacy_config::{self, Age, layer_name_of};
+use super::objects::class_name;
 use super::python_json;
+use super::rebuild::check_model_class;
 use super::weights::OPTIMIZER;
 use conversion::Maker;
 use parts::{Part, flat_order, named_layers, parts};
@@ -56,6 +58,9 @@ pub(super) fn archive(tree: &WeightTree) -> Result<(Archive, Vec<String>)> {
     // Classes of Keras 3 tell no module here either, as those of Keras 2 do.
     if let (Age::Three, Some(version), Some(entries)) = (age, version, config.as_object_mut()) {
         entries.insert("keras_version".into(), version.into());
+    }
+    if let Some(class) = class_name(&config) {
+        check_model_class(class)?;
     }
     let mut weights = layer_weights(&config, tree, "model_weights", age)?;
     if let Some(training) = json_attribute(root, "training_config")? {
@@ -173,6 +178,14 @@ fn matched(
             }
         }
         return Ok(found);
+    }
+    if saved.is_empty() && !layers.is_empty() {
+        return Err(Error::new(ErrorKind::Shape, "no weights in the file, of any layer")
+            .expected(format!(
+                "those of {}",
+                listed(layers.iter().map(|(layer, _)| layer_name(layer)))
+            ))
+            .hint("a model that was saved before it was built has none: build it, then save it"));
     }
     if layers.len() != saved.len() {
         let names = saved.iter().map(|(name, _)| name.as_str());

@@ -145,3 +145,24 @@ fn a_recompressed_archive_is_read() {
     assert!(bytes.len() < SMALL.len() / 2);
     assert_eq!(Archive::from_bytes(&bytes).unwrap(), Archive::from_bytes(SMALL).unwrap());
 }
+
+#[test]
+fn paths_joined_as_on_windows_are_paths() {
+    let mut weights = WeightTree::default();
+    weights.group_mut("layers\\dense/vars").push(eighths(0, &[3, 2]));
+    weights.group_mut("layers\\inner\\layers\\dense/vars").push(eighths(1, &[2]));
+    let read = WeightTree::from_h5_bytes(weights.to_h5_bytes().unwrap()).unwrap();
+    assert_eq!(read.tensor("layers/dense/vars", "0"), Some(&eighths(0, &[3, 2])));
+    assert_eq!(read.tensor("layers/inner/layers/dense/vars", "0"), Some(&eighths(1, &[2])));
+    // The same group twice, and names that lead elsewhere.
+    let mut twice = weights.clone();
+    twice.group_mut("layers/dense/vars").push(eighths(2, &[3, 2]));
+    for bad in ["layers\\..\\dense", "\\layers", "layers\\"] {
+        let mut tree = WeightTree::default();
+        tree.group_mut(bad);
+        let read = WeightTree::from_h5_bytes(tree.to_h5_bytes().unwrap());
+        assert!(read.is_err(), "{bad}");
+    }
+    let read = WeightTree::from_h5_bytes(twice.to_h5_bytes().unwrap());
+    assert!(read.unwrap_err().to_string().contains("twice"));
+}
