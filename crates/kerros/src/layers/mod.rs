@@ -33,6 +33,7 @@ mod image;
 mod input_layer;
 mod layer_scale;
 mod leaky_relu;
+pub(crate) mod low_rank;
 mod masking;
 mod merge;
 mod noise;
@@ -218,6 +219,8 @@ pub struct Weight {
     /// Whether it is what a layer remembers from batch to batch: no weight to Keras, and in no
     /// file.
     pub is_memory: bool,
+    /// What it is where a product of two matrices learns in a kernel's place (`lora_rank`).
+    pub(crate) low_rank: Option<low_rank::Role>,
 }
 
 impl Weight {
@@ -238,6 +241,7 @@ impl Weight {
             trainable: true,
             frozen: false,
             is_memory: false,
+            low_rank: None,
         }
     }
 
@@ -254,6 +258,7 @@ impl Weight {
             trainable: false,
             frozen: false,
             is_memory: false,
+            low_rank: None,
         }
     }
 
@@ -329,7 +334,8 @@ pub trait Layer: Described {
     }
 
     /// The names of the parameters of Keras's `call` that are tensors, in order: by these the
-    /// tensors of a call by keyword are found.
+    /// tensors of a call by keyword are found. One named `mask` is no input but the mask of the
+    /// first; what stands before it is named too.
     fn parameters(&self) -> &'static [&'static str] {
         &["inputs"]
     }
