@@ -9,7 +9,7 @@ use kerros_graph::Node;
 
 use crate::constraints::Constraint;
 use crate::initializers::Initializer;
-use crate::model::{InputSpec, Masked, submodel};
+use crate::model::{InputSpec, Masked, pipeline, submodel};
 use crate::object::{Described, Entry, Registry, family};
 use crate::regularizers::Regularizer;
 
@@ -40,7 +40,7 @@ mod noise;
 mod norm;
 mod normalization;
 pub mod options;
-mod part;
+pub(crate) mod part;
 mod pooling;
 mod prelu;
 pub mod recurrent;
@@ -60,6 +60,7 @@ mod reversible_embedding;
 mod time_distributed;
 mod wrapper;
 
+pub use crate::model::Pipeline;
 pub use attention::{AdditiveAttention, Attention, GroupQueryAttention, MultiHeadAttention};
 pub use audio::mel_spectrogram::MelSpectrogram;
 pub use audio::stft_spectrogram::STFTSpectrogram;
@@ -89,6 +90,7 @@ pub use image::Factor;
 pub use image::affine::FillMode;
 pub use image::auto_contrast::AutoContrast;
 pub use image::center_crop::CenterCrop;
+pub use image::contrast_limited_equalization::ContrastLimitedAdaptiveHistogramEqualization;
 pub use image::equalization::Equalization;
 pub use image::random_brightness::RandomBrightness;
 pub use image::random_color_degeneration::RandomColorDegeneration;
@@ -552,6 +554,7 @@ static ENTRIES: &[Entry<dyn Layer>] = &[
     image::solarization::ENTRY,
     image::auto_contrast::ENTRY,
     image::equalization::ENTRY,
+    image::contrast_limited_equalization::ENTRY,
     categories::category_encoding::ENTRY,
     categories::discretization::ENTRY,
     categories::integer_lookup::ENTRY,
@@ -582,6 +585,7 @@ static ENTRIES: &[Entry<dyn Layer>] = &[
     attention::additive_attention::ENTRY,
     submodel::SEQUENTIAL,
     submodel::FUNCTIONAL,
+    pipeline::ENTRY,
 ];
 
 family!(Layer, REGISTRY);

@@ -148,6 +148,11 @@ fn embeddings_and_equations() {
 }
 
 #[test]
+fn images_prepared_without_chance() {
+    check_family("layers_prepared");
+}
+
+#[test]
 fn products_in_place_of_kernels() {
     check_family("layers_lora");
 }

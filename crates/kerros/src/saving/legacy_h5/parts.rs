@@ -78,7 +78,7 @@ fn collect<'a>(layer: &'a Value, path: String, frozen: bool, found: &mut Vec<Par
             inside(if has_own { "backward_layer" } else { "layer" }, "backward_layer");
         }
         "StackedRNNCells" => several(config, "cells", &below("cells"), is_frozen, found),
-        "Sequential" | "Functional" => {
+        "Sequential" | "Functional" | "Pipeline" => {
             several(config, "layers", &below("layers"), is_frozen, found)
         }
         _ => {}
@@ -223,7 +223,7 @@ fn variables(class: &str, config: &Map<String, Value>) -> Option<Vec<Variable>> 
             }
         }
         "RNN" | "StackedRNNCells" | "Bidirectional" | "TimeDistributed" | "Sequential"
-        | "Functional" => {}
+        | "Functional" | "Pipeline" => {}
         class if WITHOUT.contains(&class) => {}
         _ => return None,
     }
@@ -244,6 +244,7 @@ const WITHOUT: &[&str] = &[
     "CategoryEncoding",
     "CenterCrop",
     "Concatenate",
+    "ContrastLimitedAdaptiveHistogramEqualization",
     "Cropping1D",
     "Cropping2D",
     "Cropping3D",
