@@ -31,7 +31,8 @@ struct Module {
 }
 
 /// Names that are in another folder here than in Keras.
-const ELSEWHERE: [(&str, &str); 2] = [("Input", "model"), ("History", "trainer")];
+const ELSEWHERE: [(&str, &str); 3] =
+    [("Input", "model"), ("Pipeline", "model"), ("History", "trainer")];
 
 fn find<T: ?Sized>(registry: &'static Registry<T>, name: &str) -> Option<&'static str> {
     registry.find(name).ok().map(|entry| entry.class_name)

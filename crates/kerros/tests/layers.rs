@@ -12,10 +12,11 @@ use kerros::layers::{
     GlobalAveragePooling1D, GlobalAveragePooling2D, GlobalAveragePooling3D, GlobalMaxPooling1D,
     GlobalMaxPooling2D, GlobalMaxPooling3D, GroupNormalization, Identity, InputLayer, Layer,
     LayerNormalization, LayerScale, LeakyReLU, Masking, MaxPooling1D, MaxPooling2D, MaxPooling3D,
-    Maximum, Minimum, Multiply, Normalization, PReLU, Permute, REGISTRY, RMSNormalization, ReLU,
-    RepeatVector, Rescaling, Reshape, SeparableConv1D, SeparableConv2D, Softmax, SpatialDropout1D,
-    SpatialDropout2D, SpatialDropout3D, SpectralNormalization, Subtract, UnitNormalization,
-    UpSampling1D, UpSampling2D, UpSampling3D, ZeroPadding1D, ZeroPadding2D, ZeroPadding3D,
+    Maximum, Minimum, Multiply, Normalization, PReLU, Permute, Pipeline, REGISTRY,
+    RMSNormalization, ReLU, RepeatVector, Rescaling, Reshape, SeparableConv1D, SeparableConv2D,
+    Softmax, SpatialDropout1D, SpatialDropout2D, SpatialDropout3D, SpectralNormalization, Subtract,
+    UnitNormalization, UpSampling1D, UpSampling2D, UpSampling3D, ZeroPadding1D, ZeroPadding2D,
+    ZeroPadding3D,
 };
 use kerros::model::{Input, IntoLayer};
 use kerros::plan::{Device, Reference};
@@ -161,6 +162,7 @@ fn all() -> Vec<Arc<dyn Layer>> {
                 .trainable(false),
         ),
         Arc::new(functional().into_submodel()),
+        Arc::new(Pipeline::new([Dense::new(2).name("first").into_layer()]).name("pipe")),
     ]
 }
 
@@ -174,7 +176,7 @@ fn functional() -> Model {
 }
 
 /// Layers whose configs are held against Keras's own in `keras_layers.rs`.
-const BY_KERAS: [&str; 51] = [
+const BY_KERAS: [&str; 52] = [
     "Resizing",
     "CenterCrop",
     "RandomFlip",
@@ -190,6 +192,7 @@ const BY_KERAS: [&str; 51] = [
     "MelSpectrogram",
     "AutoContrast",
     "Equalization",
+    "ContrastLimitedAdaptiveHistogramEqualization",
     "RandomColorDegeneration",
     "RandomColorJitter",
     "RandomCrop",

@@ -92,3 +92,50 @@ fn unrolled_steps_repeat_where_they_are_masked() -> Result<()> {
     }
     Ok(())
 }
+
+/// A mask by its position counts as one by its name, not as an input or a state.
+#[test]
+fn masks_by_position_are_masks() -> Result<()> {
+    let json = |call: &str| {
+        let tensor = |name: &str, shape: &str| {
+            format!(
+                r#"{{"class_name": "__keras_tensor__", "config": {{"shape": {shape},
+                "dtype": "float32", "keras_history": ["{name}", 0, 0]}}}}"#
+            )
+        };
+        let call = call
+            .replace("X", &tensor("x", "[null, 3, 2]"))
+            .replace("S", &tensor("s", "[null, 2]"))
+            .replace("M", &tensor("m", "[null, 3]"));
+        let input = |name: &str, shape: &str| {
+            format!(
+                r#"{{"class_name": "InputLayer", "name": "{name}", "inbound_nodes": [], "config":
+                {{"name": "{name}", "batch_shape": {shape}, "optional": true}}}}"#
+            )
+        };
+        let inputs = [input("x", "[null, 3, 2]"), input("s", "[null, 2]"), input("m", "[null, 3]")];
+        format!(
+            r#"{{"class_name": "Functional", "config": {{"name": "f", "layers": [{}, {{
+            "class_name": "GRU", "name": "g", "config": {{"name": "g", "units": 2,
+            "kernel_initializer": "ones", "recurrent_initializer": "ones"}},
+            "inbound_nodes": [{call}]}}],
+            "input_layers": [["x", 0, 0], ["s", 0, 0], ["m", 0, 0]],
+            "output_layers": [["g", 0, 0]]}}}}"#,
+            inputs.join(", ")
+        )
+    };
+    let x = Tensor::new([1, 3, 2], [0.1f32, 0.2, 0.3, -0.1, 0.5, 0.4])?;
+    let mask = Tensor::new([1, 3], [1.0f32, 1.0, 0.0])?;
+    let data = vec![x, Tensor::new([1, 2], [0.5f32, -0.5])?, mask];
+    let found = |call: &str| Model::from_json(&json(call))?.predict(data.clone());
+    let by_position = found(r#"{"args": [X, [S], M], "kwargs": {}}"#)?;
+    assert_eq!(by_position, found(r#"{"args": [X, [S]], "kwargs": {"mask": M}}"#)?);
+    assert_ne!(by_position, found(r#"{"args": [X, [S]], "kwargs": {}}"#)?);
+    let alone = found(r#"{"args": [X, null, M], "kwargs": {}}"#)?;
+    assert_eq!(alone, found(r#"{"args": [X], "kwargs": {"mask": M}}"#)?);
+    assert_ne!(alone, by_position);
+    // That an input is optional to Keras is kept.
+    let text = Model::from_json(&json(r#"{"args": [X, null, M], "kwargs": {}}"#))?.to_json()?;
+    assert_eq!(text.matches(r#""optional": true"#).count(), 3);
+    Ok(())
+}

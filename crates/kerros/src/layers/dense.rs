@@ -6,6 +6,7 @@ use kerros_graph::ops::LinearActivation;
 use serde_json::json;
 
 use super::activation::serialize_activation;
+use super::low_rank::{LowRank, low_rank_methods};
 use super::options::{
     layer_methods, refuse_given, resolve_constraint, resolve_regularizer, serialize_constraint,
     serialize_regularizer,
@@ -32,6 +33,9 @@ use crate::regularizers::Regularizer;
 /// - `kernel_initializer`: default `glorot_uniform`; `bias_initializer`: default `zeros`.
 /// - `kernel_regularizer`, `bias_regularizer`: penalties that join the loss. Default: none.
 /// - `kernel_constraint`, `bias_constraint`: rules obeyed after each step. Default: none.
+/// - `lora_rank`: freezes the kernel and lets the product of two matrices of this rank learn in
+///   its place. Default: none. As in Keras a `.keras` or `.weights.h5` file holds their sum, and
+///   the product begins at 0 again.
 ///
 /// # Example
 /// ```
@@ -52,9 +56,11 @@ pub struct Dense {
     bias_regularizer: Option<Choice<dyn Regularizer>>,
     kernel_constraint: Option<Choice<dyn Constraint>>,
     bias_constraint: Option<Choice<dyn Constraint>>,
+    low_rank: LowRank,
 }
 
 layer_methods!(Dense);
+low_rank_methods!(Dense, low_rank);
 
 impl Dense {
     /// A layer of this many units.
@@ -71,6 +77,7 @@ impl Dense {
             bias_regularizer: None,
             kernel_constraint: None,
             bias_constraint: None,
+            low_rank: LowRank::default(),
         }
     }
 
@@ -142,6 +149,7 @@ impl Described for Dense {
         config.insert("kernel_constraint".into(), constraint(&self.kernel_constraint));
         config.insert("bias_constraint".into(), constraint(&self.bias_constraint));
         config.insert("quantization_config".into(), json!(null));
+        self.low_rank.write(&mut config);
         config
     }
 }
@@ -163,7 +171,7 @@ impl Layer for Dense {
         resolve_regularizer(&self.bias_regularizer)?;
         resolve_constraint(&self.kernel_constraint)?;
         resolve_constraint(&self.bias_constraint)?;
-        Ok(())
+        self.low_rank.check(&self.kernel_constraint)
     }
 
     fn weights(&self, inputs: &[Shape]) -> Result<Vec<Weight>> {
@@ -175,13 +183,16 @@ impl Layer for Dense {
         let kernel = Weight::new("kernel", [width, self.units], self.kernel_initializer.resolve()?);
         let regularizer = resolve_regularizer(&self.kernel_regularizer)?;
         let constraint = resolve_constraint(&self.kernel_constraint)?;
-        let mut weights = vec![Weight { regularizer, constraint, ..kernel }];
+        let mut kernel = Weight { regularizer, constraint, ..kernel };
+        let factors = self.low_rank.factors(&mut kernel, ["lora_kernel_a", "lora_kernel_b"])?;
+        let mut weights = vec![kernel];
         if self.use_bias {
             let bias = Weight::new("bias", [self.units], self.bias_initializer.resolve()?);
             let regularizer = resolve_regularizer(&self.bias_regularizer)?;
             let constraint = resolve_constraint(&self.bias_constraint)?;
             weights.push(Weight { regularizer, constraint, ..bias });
         }
+        weights.extend(factors);
         Ok(weights)
     }
 
@@ -198,7 +209,7 @@ impl Layer for Dense {
             false => LinearActivation::Identity,
         };
         let bias = self.use_bias.then(|| call.weights[1]);
-        let y = x.linear(call.weights[0], bias, fused);
+        let y = x.linear(self.low_rank.kernel(call.weights), bias, fused);
         Ok(match activation.is_relu() || activation.is_linear() {
             true => vec![y],
             false => vec![activation.call(y)],
@@ -236,8 +247,8 @@ fn from_config(reader: &mut ConfigReader<'_>) -> Result<Arc<dyn Layer>> {
     let mut constraint = |name| reader.object::<dyn Constraint>(name).map(|c| c.map(Choice::from));
     layer.kernel_constraint = constraint("kernel_constraint")?;
     layer.bias_constraint = constraint("bias_constraint")?;
-    refuse_given(reader, &["quantization_config", "lora_rank"]);
-    reader.ignore(&["lora_alpha"]);
+    layer.low_rank = LowRank::read_rank(reader);
+    refuse_given(reader, &["quantization_config"]);
     layer.check()?;
     Ok(Arc::new(layer))
 }

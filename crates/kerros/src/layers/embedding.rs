@@ -4,6 +4,7 @@ use kerros_core::{DType, Error, ErrorKind, Result, Shape};
 use kerros_graph::Node;
 use serde_json::json;
 
+use super::low_rank::{LowRank, low_rank_methods};
 use super::options::{layer_methods, refuse_given, serialize_regularizer};
 use super::trained::{Trained, trained_methods};
 use super::{Call, Layer, Options, Weight};
@@ -26,6 +27,8 @@ use crate::object::{Config, ConfigReader, Described, Entry};
 /// - `embeddings_regularizer`, `embeddings_constraint`: default: none.
 /// - `mask_zero`: whether entry 0 stands for nothing and is masked: later layers pass over it.
 ///   Default: `false`.
+/// - `lora_rank`: freezes the vectors and lets the product of two matrices of this rank learn in
+///   their place, as in [`Dense`](super::Dense). Default: none.
 ///
 /// # Example
 /// ```
@@ -43,9 +46,11 @@ pub struct Embedding {
     pub(super) output_dim: usize,
     pub(super) embeddings: Trained,
     pub(super) mask_zero: bool,
+    pub(super) low_rank: LowRank,
 }
 
 layer_methods!(Embedding);
+low_rank_methods!(Embedding, low_rank);
 trained_methods!(
     Embedding,
     embeddings,
@@ -65,6 +70,7 @@ impl Embedding {
             output_dim,
             embeddings: Trained::new("uniform"),
             mask_zero: false,
+            low_rank: LowRank::default(),
         }
     }
 
@@ -99,8 +105,9 @@ impl Embedding {
         }
         layer.embeddings.read(reader, "embeddings")?;
         layer.mask_zero = reader.bool("mask_zero", false);
-        refuse_given(reader, &["quantization_config", "lora_rank"]);
-        reader.ignore(&["lora_alpha", "input_length"]);
+        layer.low_rank = LowRank::read_rank(reader);
+        refuse_given(reader, &["quantization_config"]);
+        reader.ignore(&["input_length"]);
         Ok(layer)
     }
 }
@@ -122,6 +129,7 @@ impl Described for Embedding {
         super::trained::write_constraints(&mut config, &weights);
         config.insert("mask_zero".into(), json!(self.mask_zero));
         config.insert("quantization_config".into(), json!(null));
+        self.low_rank.write(&mut config);
         config
     }
 }
@@ -138,11 +146,16 @@ impl Layer for Embedding {
                 Error::new(ErrorKind::Argument, format!("`{name}` is 0")).expected("at least 1")
             );
         }
-        self.embeddings.check()
+        self.embeddings.check()?;
+        self.low_rank.check(&self.embeddings.constraint)
     }
 
     fn weights(&self, _inputs: &[Shape]) -> Result<Vec<Weight>> {
-        Ok(vec![self.embeddings.weight("embeddings", [self.input_dim, self.output_dim])?])
+        let shape = [self.input_dim, self.output_dim];
+        let mut table = self.embeddings.weight("embeddings", shape)?;
+        let names = ["lora_embeddings_a", "lora_embeddings_b"];
+        let factors = self.low_rank.factors(&mut table, names)?;
+        Ok([table].into_iter().chain(factors).collect())
     }
 
     fn keeps_whole_numbers(&self) -> bool {
@@ -150,7 +163,7 @@ impl Layer for Embedding {
     }
 
     fn call<'g>(&self, inputs: &[Node<'g>], call: &Call<'_, 'g>) -> Result<Vec<Node<'g>>> {
-        Ok(vec![self.look_up(inputs[0], call.weights[0])])
+        Ok(vec![self.look_up(inputs[0], self.low_rank.kernel(call.weights))])
     }
 
     fn supports_masking(&self) -> bool {

@@ -52,6 +52,13 @@ impl InputLayer {
         self
     }
 
+    /// Sets whether Keras may be given nothing (`None`) for this input, for layers of one's own
+    /// that know what to do then. Here data are always given. Default: `false`.
+    pub fn optional(mut self, optional: bool) -> Self {
+        self.spec.optional = optional;
+        self
+    }
+
     /// Fixes the number of rows of each batch.
     pub fn batch_size(mut self, rows: usize) -> Self {
         self.spec.batch = Some(rows);
@@ -71,7 +78,7 @@ impl Described for InputLayer {
         config.insert("sparse".into(), json!(false));
         config.insert("ragged".into(), json!(false));
         config.insert("name".into(), json!(self.options.name));
-        config.insert("optional".into(), json!(false));
+        config.insert("optional".into(), json!(self.spec.optional));
         config
     }
 }
@@ -121,12 +128,13 @@ fn from_config(reader: &mut ConfigReader<'_>) -> Result<Arc<dyn Layer>> {
             DType::F32
         }
     };
-    for name in ["sparse", "ragged", "optional"] {
+    for name in ["sparse", "ragged"] {
         if reader.bool(name, false) {
             reader.refuse(format!("`{name}` is true, which is not supported"));
         }
     }
     let shape = PartialShape::from(row.to_vec());
-    let spec = InputSpec { name: String::new(), shape, batch, dtype };
+    let optional = reader.bool("optional", false);
+    let spec = InputSpec { batch, dtype, optional, ..InputSpec::new(shape) };
     Ok(Arc::new(InputLayer { options, spec, dtype_name }))
 }

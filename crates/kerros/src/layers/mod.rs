@@ -9,7 +9,7 @@ use kerros_graph::Node;
 
 use crate::constraints::Constraint;
 use crate::initializers::Initializer;
-use crate::model::{InputSpec, Masked, submodel};
+use crate::model::{InputSpec, Masked, pipeline, submodel};
 use crate::object::{Described, Entry, Registry, family};
 use crate::regularizers::Regularizer;
 
@@ -33,13 +33,14 @@ mod image;
 mod input_layer;
 mod layer_scale;
 mod leaky_relu;
+pub(crate) mod low_rank;
 mod masking;
 mod merge;
 mod noise;
 mod norm;
 mod normalization;
 pub mod options;
-mod part;
+pub(crate) mod part;
 mod pooling;
 mod prelu;
 pub mod recurrent;
@@ -59,6 +60,7 @@ mod reversible_embedding;
 mod time_distributed;
 mod wrapper;
 
+pub use crate::model::Pipeline;
 pub use attention::{AdditiveAttention, Attention, GroupQueryAttention, MultiHeadAttention};
 pub use audio::mel_spectrogram::MelSpectrogram;
 pub use audio::stft_spectrogram::STFTSpectrogram;
@@ -89,6 +91,7 @@ pub use image::Factor;
 pub use image::affine::FillMode;
 pub use image::auto_contrast::AutoContrast;
 pub use image::center_crop::CenterCrop;
+pub use image::contrast_limited_equalization::ContrastLimitedAdaptiveHistogramEqualization;
 pub use image::equalization::Equalization;
 pub use image::random_brightness::RandomBrightness;
 pub use image::random_color_degeneration::RandomColorDegeneration;
@@ -222,6 +225,8 @@ pub struct Weight {
     /// Whether it is what a layer remembers from batch to batch: no weight to Keras, and in no
     /// file.
     pub is_memory: bool,
+    /// What it is where a product of two matrices learns in a kernel's place (`lora_rank`).
+    pub(crate) low_rank: Option<low_rank::Role>,
 }
 
 impl Weight {
@@ -243,6 +248,7 @@ impl Weight {
             trainable: true,
             frozen: false,
             is_memory: false,
+            low_rank: None,
         }
     }
 
@@ -260,6 +266,7 @@ impl Weight {
             trainable: false,
             frozen: false,
             is_memory: false,
+            low_rank: None,
         }
     }
 
@@ -344,7 +351,8 @@ pub trait Layer: Described {
     }
 
     /// The names of the parameters of Keras's `call` that are tensors, in order: by these the
-    /// tensors of a call by keyword are found.
+    /// tensors of a call by keyword are found. One named `mask` is no input but the mask of the
+    /// first; what stands before it is named too.
     fn parameters(&self) -> &'static [&'static str] {
         &["inputs"]
     }
@@ -561,6 +569,7 @@ static ENTRIES: &[Entry<dyn Layer>] = &[
     image::solarization::ENTRY,
     image::auto_contrast::ENTRY,
     image::equalization::ENTRY,
+    image::contrast_limited_equalization::ENTRY,
     categories::category_encoding::ENTRY,
     categories::discretization::ENTRY,
     categories::integer_lookup::ENTRY,
@@ -591,6 +600,7 @@ static ENTRIES: &[Entry<dyn Layer>] = &[
     attention::additive_attention::ENTRY,
     submodel::SEQUENTIAL,
     submodel::FUNCTIONAL,
+    pipeline::ENTRY,
 ];
 
 family!(Layer, REGISTRY);

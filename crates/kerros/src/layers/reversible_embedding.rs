@@ -4,6 +4,7 @@ use kerros_core::{Error, ErrorKind, Result, Shape};
 use kerros_graph::Node;
 use serde_json::json;
 
+use super::low_rank::low_rank_methods;
 use super::options::{layer_methods, maybe_f64, refuse_given};
 use super::trained::trained_methods;
 use super::{Call, Embedding, Layer, Options, Weight};
@@ -21,7 +22,7 @@ use crate::object::{Config, ConfigReader, Described, Entry};
 ///
 /// # Parameters
 /// - `input_dim`, `output_dim`, `mask_zero`, `embeddings_initializer`,
-///   `embeddings_regularizer`, `embeddings_constraint`: as in [`Embedding`].
+///   `embeddings_regularizer`, `embeddings_constraint`, `lora_rank`: as in [`Embedding`].
 /// - `tie_weights`: whether the way back uses the same vectors. Default: `true`.
 /// - `logit_soft_cap`: what scores are kept below, smoothly: `cap * tanh(y / cap)`. Default:
 ///   none.
@@ -58,6 +59,7 @@ trained_methods!(
     embeddings_constraint
 );
 layer_methods!(ReversibleEmbedding, embedding.options);
+low_rank_methods!(ReversibleEmbedding, embedding.low_rank);
 
 impl ReversibleEmbedding {
     /// A vector of length `output_dim` for each of `input_dim` entries.
@@ -96,7 +98,8 @@ impl ReversibleEmbedding {
                 let width = self.embedding.output_dim;
                 let rows = x.reshape([shape.num_elements() / width.max(1), width]);
                 let dims = [&shape[..shape.ndim().saturating_sub(1)], &[self.embedding.input_dim]];
-                rows.matmul_with(weights[0], false, true).reshape(dims.concat())
+                let table = self.embedding.low_rank.kernel(weights);
+                rows.matmul_with(table, false, true).reshape(dims.concat())
             }
             false => x.linear(weights[1], None, kerros_graph::ops::LinearActivation::Identity),
         };
@@ -131,6 +134,14 @@ impl Layer for ReversibleEmbedding {
             return Err(Error::new(ErrorKind::Argument, "`logit_soft_cap` is 0")
                 .expected("a number above 0, or none"));
         }
+        if self.embedding.low_rank.rank.is_some() && !self.tie_weights {
+            return Err(Error::new(
+                ErrorKind::Argument,
+                "`lora_rank` with weights that are not tied",
+            )
+            .expected("`tie_weights` where `lora_rank` is set")
+            .hint("Keras cannot build such a layer either"));
+        }
         self.embedding.check()
     }
 
@@ -151,7 +162,9 @@ impl Layer for ReversibleEmbedding {
     fn call<'g>(&self, inputs: &[Node<'g>], call: &Call<'_, 'g>) -> Result<Vec<Node<'g>>> {
         let x = inputs[0];
         if !call.flag("reverse") {
-            return Ok(vec![self.embedding.look_up(x, call.weights[0])]);
+            return Ok(vec![
+                self.embedding.look_up(x, self.embedding.low_rank.kernel(call.weights)),
+            ]);
         }
         let shape = x.shape();
         if shape.ndim() < 2 || shape.last() != self.embedding.output_dim {

@@ -73,6 +73,10 @@ impl Layer for Softmax {
         &self.options
     }
 
+    fn parameters(&self) -> &'static [&'static str] {
+        &["inputs", "mask"]
+    }
+
     fn check(&self) -> Result<()> {
         match self.axes.is_empty() {
             true => Err(Error::new(ErrorKind::Argument, "a softmax over no axis")

@@ -8,7 +8,10 @@ use crate::operations;
 
 /// What some of Keras's layers take besides tensors, and masks, which all take.
 const KEYWORDS: [&str; 5] =
-    ["mask", "training", "use_causal_mask", "return_attention_scores", "reverse"];
+    [MASK, "training", "use_causal_mask", "return_attention_scores", "reverse"];
+
+/// The parameter of Keras's `call` that says which steps of the first count.
+pub(super) const MASK: &str = "mask";
 
 /// One argument of a call; `T` stands for a tensor (a node of a graph, or its number).
 #[derive(Clone, Debug, PartialEq)]
@@ -166,6 +169,17 @@ impl<T> Arguments<T> {
         };
         let unknown = self.keyword.iter().find(|(name, _)| !is_known(name));
         unknown.map(|(name, _)| format!("the argument `{name}`"))
+    }
+
+    /// The same arguments with a mask that was given by position given by its name: no input of
+    /// the layer, but the mask of one. After it there are only nulls, for tensors that are none.
+    pub(super) fn with_named_mask(mut self, parameters: &[&str]) -> Self {
+        let Some(at) = parameters.iter().position(|name| *name == MASK) else { return self };
+        let mask = self.positional.drain(at.min(self.positional.len())..).next();
+        match mask {
+            None | Some(Argument::Value(Value::Null)) => self,
+            Some(mask) => self.with(MASK, mask),
+        }
     }
 
     /// All tensors, positional ones first.

@@ -5,6 +5,7 @@ use std::cell::RefCell;
 use kerros_core::{Error, ErrorKind, Result};
 use kerros_graph::{Graph, Node};
 
+use super::arguments::MASK;
 use super::order::{CallLink, calls_by_depth};
 use super::{Arguments, Forward, LayerCall, LayerEntry, Network, Source};
 use crate::layers::{Call, Layer};
@@ -177,6 +178,7 @@ impl Network {
             return Ok(arguments);
         }
         let graph = values.graph();
+        let arguments = arguments.with_named_mask(entry.layer.parameters());
         arguments.with_arrays(&mut |array| {
             let node = graph.literal(operations::constant(array)?);
             Ok(Masked { node, mask: None })
@@ -186,7 +188,9 @@ impl Network {
     /// The tensors among arguments that a call hands to its layer, in the order of the layer's
     /// parameters.
     fn inputs_among<'g>(&self, layer: usize, given: &Arguments<Masked<'g>>) -> Vec<Masked<'g>> {
-        let keyword = self.layers[layer].layer.parameters().iter().filter_map(|parameter| {
+        let layer = &self.layers[layer].layer;
+        let is_input = |parameter: &&&str| **parameter != MASK || layer.is_operation();
+        let keyword = layer.parameters().iter().filter(is_input).filter_map(|parameter| {
             let mut named = given.keyword.iter();
             named.find(|(name, _)| name == parameter).map(|(_, argument)| argument)
         });
@@ -243,7 +247,7 @@ impl Network {
         let mut masks: Vec<Option<Node<'g>>> = inputs.iter().map(|input| input.mask).collect();
         let arguments = given.map(|value| value.node);
         let parameters = entry.layer.parameters();
-        if let Some(given) = arguments.get(parameters, "mask") {
+        if let Some(given) = arguments.get(parameters, MASK) {
             let given: Vec<Node<'g>> = given.tensors().into_iter().copied().collect();
             masks.iter_mut().zip(given).for_each(|(mask, given)| *mask = Some(given));
         }

@@ -70,12 +70,20 @@ pub struct InputSpec {
     pub batch: Option<usize>,
     /// The element type: `f32`, or `i32` for whole numbers.
     pub dtype: DType,
+    /// Whether Keras may be given nothing for it. Here data are always given.
+    pub optional: bool,
 }
 
 impl InputSpec {
     /// An input of `f32` rows of this shape, whose name the model makes.
     pub fn new(shape: impl Into<PartialShape>) -> Self {
-        InputSpec { name: String::new(), shape: shape.into(), batch: None, dtype: DType::F32 }
+        InputSpec {
+            name: String::new(),
+            shape: shape.into(),
+            batch: None,
+            dtype: DType::F32,
+            optional: false,
+        }
     }
 }
 

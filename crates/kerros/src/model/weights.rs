@@ -91,6 +91,41 @@ impl Model {
         Ok(())
     }
 
+    /// The kernels in whose place a product of two matrices learns, and those matrices: model
+    /// files hold their sum alone.
+    ///
+    /// # Errors
+    /// As [`Model::get_weights`].
+    pub(crate) fn factored_weights(&mut self) -> Result<Vec<Tensor>> {
+        let values = self.get_weights()?;
+        let values =
+            self.lasting().zip(values).filter(|(entry, _)| entry.weight.low_rank.is_some());
+        Ok(values.map(|(_, value)| value).collect())
+    }
+
+    /// Sets what [`Model::factored_weights`] gives.
+    ///
+    /// # Errors
+    /// As [`Model::set_weights`].
+    pub(crate) fn set_factored_weights(&mut self, factored: Vec<Tensor>) -> Result<()> {
+        let mut values = self.get_weights()?;
+        let is_factored = |entry: &WeightEntry| entry.weight.low_rank.is_some();
+        let places: Vec<usize> = (0..values.len())
+            .zip(self.lasting())
+            .filter_map(|(at, entry)| is_factored(entry).then_some(at))
+            .collect();
+        if places.len() != factored.len() {
+            let found = factored.len();
+            return Err(Error::new(ErrorKind::Shape, format!("{found} kernels and factors"))
+                .expected(format!("{}", places.len())));
+        }
+        if places.is_empty() {
+            return Ok(());
+        }
+        places.into_iter().zip(factored).for_each(|(at, value)| values[at] = value);
+        self.set_weights(&values)
+    }
+
     /// The weights with their paths (`sequential/dense/kernel`), in the same order.
     ///
     /// # Errors

@@ -146,6 +146,9 @@ impl Load {
         plan.network.build()?;
         let described = describe::model(&plan.network, None, None, &mut Vec::new());
         let tree = regroup::regrouped(&archive.weights, &archive.config, &described);
+        // No bytes of a file account for what it need not hold.
+        let entries = plan.network.weights.iter();
+        check_size(entries.filter(|entry| weights::is_factor(&entry.weight)))?;
         let values = weights::read(&plan.network, &tree)?;
         let mut model = assemble(plan, Some(values), resume, self.device.clone())?;
         if model.is_compiled() {

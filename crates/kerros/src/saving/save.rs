@@ -7,7 +7,8 @@ use serde_json::Value;
 
 use super::archive::{Archive, write_safetensors};
 use super::metadata::{self, Resume};
-use super::{FileKind, describe, legacy_h5, python_json, rebuild, weights};
+use super::weights::{self, Kernels};
+use super::{FileKind, describe, legacy_h5, python_json, rebuild};
 use crate::model::Model;
 
 /// Bytes of a shard where nothing else is asked: Keras's 5 GB.
@@ -36,7 +37,11 @@ impl Model {
                 .hint("save weights alone with `save_weights`"));
         }
         let place = |error: Error| error.context(format!("saving `{}`", path.display()));
-        let (archive, warnings) = self.archive_with_warnings().map_err(place)?;
+        let kernels = match kind {
+            FileKind::Legacy => Kernels::Apart,
+            _ => Kernels::Merged,
+        };
+        let (archive, warnings) = self.archive_with_warnings(kernels).map_err(place)?;
         match kind {
             FileKind::Legacy => legacy_h5::model(&archive).map_err(place)?.write_h5(path)?,
             _ => archive.write(path)?,
@@ -52,11 +57,11 @@ impl Model {
     /// # Errors
     /// As there, but for those of the file.
     pub fn to_archive(&mut self) -> Result<Archive> {
-        self.archive_with_warnings().map(|(archive, _)| archive)
+        self.archive_with_warnings(Kernels::Merged).map(|(archive, _)| archive)
     }
 
-    fn archive_with_warnings(&mut self) -> Result<(Archive, Vec<String>)> {
-        let weights = weights::write(self)?;
+    fn archive_with_warnings(&mut self, kernels: Kernels) -> Result<(Archive, Vec<String>)> {
+        let weights = weights::write(self, kernels)?;
         let resume = match self.is_compiled() {
             true => {
                 let random_key = self.random_key()?;
@@ -101,9 +106,9 @@ impl Model {
         let path = path.as_ref();
         let place = |error: Error| error.context(format!("saving `{}`", path.display()));
         let tree = match FileKind::of(path)? {
-            FileKind::Weights => weights::write(self).map_err(place)?,
+            FileKind::Weights => weights::write(self, Kernels::Merged).map_err(place)?,
             FileKind::Legacy => {
-                let (archive, _) = self.archive_with_warnings().map_err(place)?;
+                let (archive, _) = self.archive_with_warnings(Kernels::Apart).map_err(place)?;
                 legacy_h5::weights(&archive).map_err(place)?
             }
             FileKind::Shards => return self.save_weights_in_shards(path, SHARD_BYTES),
@@ -137,7 +142,8 @@ impl Model {
                 .expected("a name that ends in `.weights.json`"));
         }
         let place = |error: Error| error.context(format!("saving `{}`", path.display()));
-        weights::write(self).map_err(place)?.write_sharded(path, max_shard_bytes)
+        let tree = weights::write(self, Kernels::Merged).map_err(place)?;
+        tree.write_sharded(path, max_shard_bytes)
     }
 
     /// The model as Keras's JSON: layers, and how it was compiled, without weights.

@@ -6,7 +6,7 @@ use kerros_core::{DType, Error, ErrorKind, Result, Tensor};
 
 use super::archive::{Group, WeightTree};
 use super::problems::Problems;
-use crate::layers::Weight;
+use crate::layers::{Weight, low_rank};
 use crate::model::{Model, Network, names::snake_case};
 
 /// The group of the optimizer's variables.
@@ -50,8 +50,17 @@ fn parts(weight: &Weight) -> impl Iterator<Item = &str> {
     std::iter::once(&*weight.part).chain(twin)
 }
 
+/// How a file holds kernels in whose place a product of two matrices learns (`lora_rank`).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Kernels {
+    /// With the product added, and without the matrices: as Keras 3.
+    Merged,
+    /// As they are, with the matrices beside them: as in Keras's old format.
+    Apart,
+}
+
 /// All weights, and the optimizer's state when the model is compiled.
-pub(super) fn write(model: &mut Model) -> Result<WeightTree> {
+pub(super) fn write(model: &mut Model, kernels: Kernels) -> Result<WeightTree> {
     let values = model.get_weights()?;
     let optimizer = match model.is_compiled() {
         true => Some(model.optimizer_states()?),
@@ -67,8 +76,15 @@ pub(super) fn write(model: &mut Model) -> Result<WeightTree> {
         }
     }
     // In the order of places, which is that of files within each part.
-    let entries = network.weights.iter().filter(|entry| !entry.weight.is_memory);
-    for (entry, value) in entries.zip(values) {
+    let entries = || network.weights.iter().filter(|entry| !entry.weight.is_memory);
+    let values = match kernels {
+        Kernels::Merged => low_rank::merged(entries().map(|entry| &entry.weight), values)?,
+        Kernels::Apart => values,
+    };
+    for (entry, value) in entries().zip(values) {
+        if kernels == Kernels::Merged && is_factor(&entry.weight) {
+            continue;
+        }
         for part in parts(&entry.weight) {
             let group = tree.group_mut(&vars(&groups[entry.layer], part));
             if !part.is_empty() {
@@ -94,7 +110,14 @@ pub(super) fn write(model: &mut Model) -> Result<WeightTree> {
     Ok(tree)
 }
 
-/// The weights for a network that is built, in the order of [`Model::get_weights`].
+/// Whether a weight is one of two matrices whose product learns in a kernel's place.
+pub(super) fn is_factor(weight: &Weight) -> bool {
+    weight.low_rank.is_some_and(low_rank::Role::is_factor)
+}
+
+/// The weights for a network that is built, in the order of [`Model::get_weights`]. The matrices
+/// whose product learns in a kernel's place are zeros where the file does not have them, both of
+/// them, as in Keras.
 ///
 /// # Errors
 /// What is missing, too much or of another shape or type, of all layers.
@@ -123,10 +146,20 @@ pub(super) fn read(network: &Network, tree: &WeightTree) -> Result<Vec<Tensor>> 
     }
     let mut values: Vec<Option<Tensor>> = vec![None; network.weights.len()];
     for (path, layer, places) in &wanted {
-        let weights: Vec<&Weight> = places.iter().map(|&at| &network.weights[at].weight).collect();
+        let group = tree.group(path);
+        let weight = |at: usize| &network.weights[at].weight;
+        let (factors, kept): (Vec<usize>, _) =
+            places.iter().partition(|&&at| is_factor(weight(at)));
+        let has_factors = group.is_some_and(|group| group.datasets().len() == places.len());
+        let kept = if has_factors { places } else { &kept };
+        if !has_factors {
+            let zeros = |at: usize| Tensor::zeros(weight(at).shape.clone(), weight(at).dtype());
+            factors.into_iter().for_each(|at| values[at] = Some(zeros(at)));
+        }
+        let weights: Vec<&Weight> = kept.iter().map(|&at| weight(at)).collect();
         let name = &network.layers[*layer].name;
-        let found = check_group(name, &weights, tree.group(path), &mut problems);
-        for (&place, value) in places.iter().zip(found) {
+        let found = check_group(name, &weights, group, &mut problems);
+        for (&place, value) in kept.iter().zip(found) {
             values[place] = Some(value);
         }
     }

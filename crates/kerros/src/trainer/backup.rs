@@ -51,6 +51,9 @@ impl Backup {
         for (at, value) in training.model.metric_states()?.iter().enumerate() {
             tree.group_mut(&format!("{GROUP}/metrics")).set_dataset(at.to_string(), value.clone());
         }
+        for (at, value) in training.model.factored_weights()?.iter().enumerate() {
+            tree.group_mut(&format!("{GROUP}/factored")).set_dataset(at.to_string(), value.clone());
+        }
         for (at, state) in states(callbacks).enumerate() {
             let path = format!("{GROUP}/callbacks/{at}");
             for (name, value) in state.iter() {
@@ -118,12 +121,12 @@ impl Backup {
         model.take_up(&self.archive)?;
         model.mark_averages_shown(self.are_averages_shown);
         let tree = &self.archive.weights;
-        let metrics: Vec<Tensor> = tree
-            .group(&format!("{GROUP}/metrics"))
-            .into_iter()
-            .flat_map(|group| group.datasets().map(|(_, value)| value.clone()))
-            .collect();
-        model.set_metric_states(&metrics)?;
+        let values = |name: &str| -> Vec<Tensor> {
+            let group = tree.group(&format!("{GROUP}/{name}")).into_iter();
+            group.flat_map(|group| group.datasets().map(|(_, value)| value.clone())).collect()
+        };
+        model.set_factored_weights(values("factored"))?;
+        model.set_metric_states(&values("metrics"))?;
         let with_state = callbacks.iter_mut().filter(|callback| has_state(callback.class_name()));
         for (at, callback) in with_state.enumerate() {
             let mut state = CallbackState::default();

@@ -148,6 +148,16 @@ fn embeddings_and_equations() {
 }
 
 #[test]
+fn images_prepared_without_chance() {
+    check_family("layers_prepared");
+}
+
+#[test]
+fn products_in_place_of_kernels() {
+    check_family("layers_lora");
+}
+
+#[test]
 fn whole_numbers_into_layers_of_floats() {
     check_family("layers_whole");
 }

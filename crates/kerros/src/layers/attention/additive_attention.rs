@@ -97,6 +97,10 @@ impl Layer for AdditiveAttention {
         &self.options
     }
 
+    fn parameters(&self) -> &'static [&'static str] {
+        &["inputs", "mask"]
+    }
+
     fn check(&self) -> Result<()> {
         match (0.0..=1.0).contains(&self.dropout) {
             true => Ok(()),

@@ -112,6 +112,10 @@ impl Layer for Attention {
         &self.options
     }
 
+    fn parameters(&self) -> &'static [&'static str] {
+        &["inputs", "mask"]
+    }
+
     fn check(&self) -> Result<()> {
         if !matches!(self.score_mode.as_str(), "dot" | "concat") {
             let mode = &self.score_mode;

@@ -24,6 +24,9 @@ use crate::layers::{Lengths, Options};
 /// - `use_bias`: whether to add a bias. Default: `true`.
 /// - `kernel_initializer`: default `glorot_uniform`; `bias_initializer`: default `zeros`.
 /// - `kernel_regularizer`, `kernel_constraint` and their like: default none.
+/// - `lora_rank`, `lora_alpha`: freeze the kernel and let a product of two matrices learn in its
+///   place, as in [`Dense`](crate::layers::Dense), which counts `lora_alpha / lora_rank`.
+///   Default: none.
 ///
 /// # Example
 /// ```
@@ -42,6 +45,7 @@ pub struct Conv1D {
 
 super::convolution_layer!(Conv1D, Plain<1>, 1, ["Convolution1D"], "convolution over sequences");
 super::kernel_methods!(Conv1D);
+crate::layers::low_rank::low_rank_methods!(Conv1D, conv.low_rank, alpha);
 
 impl Conv1D {
     /// A layer of this many filters, with windows of this size.

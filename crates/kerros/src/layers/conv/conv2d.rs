@@ -26,6 +26,9 @@ use crate::layers::{Lengths, Options};
 /// - `use_bias`: whether to add a bias. Default: `true`.
 /// - `kernel_initializer`: default `glorot_uniform`; `bias_initializer`: default `zeros`.
 /// - `kernel_regularizer`, `kernel_constraint` and their like: default none.
+/// - `lora_rank`, `lora_alpha`: freeze the kernel and let a product of two matrices learn in its
+///   place, as in [`Dense`](crate::layers::Dense), which counts `lora_alpha / lora_rank`.
+///   Default: none.
 ///
 /// # Example
 /// ```
@@ -44,6 +47,7 @@ pub struct Conv2D {
 
 super::convolution_layer!(Conv2D, Plain<2>, 2, ["Convolution2D"], "convolution over images");
 super::kernel_methods!(Conv2D);
+crate::layers::low_rank::low_rank_methods!(Conv2D, conv.low_rank, alpha);
 
 impl Conv2D {
     /// A layer of this many filters, with windows of this size.

@@ -229,8 +229,7 @@ impl<const N: usize> Windows<N> {
         }
         windows.use_bias = reader.bool("use_bias", true);
         windows.bias.read(reader, "bias")?;
-        refuse_given(reader, &["quantization_config", "lora_rank"]);
-        reader.ignore(&["lora_alpha"]);
+        refuse_given(reader, &["quantization_config"]);
         Ok(windows)
     }
 }

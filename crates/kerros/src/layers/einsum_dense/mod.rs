@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 use self::equation::Terms;
 use super::activation::serialize_activation;
 use super::attention::projections::Projections;
+use super::low_rank::{LowRank, low_rank_methods};
 use super::options::{layer_methods, refuse_given, serialize_regularizer};
 use super::trained::{self, Trained, trained_methods};
 use super::{Call, Layer, Options, Weight};
@@ -38,6 +39,8 @@ mod equation;
 ///   are summed over, and made; `bias_initializer`: default `zeros`.
 /// - `kernel_regularizer`, `bias_regularizer`, `kernel_constraint`, `bias_constraint`: default:
 ///   none.
+/// - `lora_rank`, `lora_alpha`: freeze the kernel and let a product of two matrices learn in its
+///   place, as in [`Dense`](super::Dense), which counts `lora_alpha / lora_rank`. Default: none.
 ///
 /// # Example
 /// ```
@@ -58,9 +61,11 @@ pub struct EinsumDense {
     bias_axes: Option<String>,
     kernel: Trained,
     bias: Trained,
+    low_rank: LowRank,
 }
 
 layer_methods!(EinsumDense);
+low_rank_methods!(EinsumDense, low_rank, alpha);
 trained_methods!(
     EinsumDense,
     kernel,
@@ -90,6 +95,7 @@ impl EinsumDense {
             bias_axes: None,
             kernel: Trained::new("glorot_uniform"),
             bias: Trained::new("zeros"),
+            low_rank: LowRank::default(),
         }
     }
 
@@ -159,6 +165,7 @@ impl Described for EinsumDense {
         config.insert("activity_regularizer".into(), activity);
         trained::write_constraints(&mut config, &weights);
         config.insert("quantization_config".into(), json!(null));
+        self.low_rank.write(&mut config);
         config
     }
 }
@@ -171,6 +178,7 @@ impl Layer for EinsumDense {
     fn check(&self) -> Result<()> {
         self.activation.resolve()?;
         self.kernel.check()?;
+        self.low_rank.check(&self.kernel.constraint)?;
         self.bias.check()
     }
 
@@ -179,12 +187,13 @@ impl Layer for EinsumDense {
         let mut kernel = self.kernel.weight("kernel", sizes.kernel)?;
         let start = with_axes(self.kernel.initializer.resolve()?, &sizes.terms)?;
         kernel.start = super::Start::Initializer(start);
+        let factors = self.low_rank.factors(&mut kernel, ["lora_kernel_a", "lora_kernel_b"])?;
         let bias = sizes.bias.map(|bias| self.bias.weight("bias", bias));
-        Ok([kernel].into_iter().chain(bias.transpose()?).collect())
+        Ok([kernel].into_iter().chain(bias.transpose()?).chain(factors).collect())
     }
 
     fn call<'g>(&self, inputs: &[Node<'g>], call: &Call<'_, 'g>) -> Result<Vec<Node<'g>>> {
-        let (x, kernel) = (inputs[0], call.weights[0]);
+        let (x, kernel) = (inputs[0], self.low_rank.kernel(call.weights));
         let (shape, made) = (x.shape(), kernel.shape());
         let bias = self.bias_axes.as_ref().map(|_| call.weights[1]);
         let terms = self.terms(shape.ndim())?;
@@ -229,8 +238,8 @@ fn from_config(reader: &mut ConfigReader<'_>) -> Result<Arc<dyn Layer>> {
     layer.bias_axes = reader.maybe_string("bias_axes");
     layer.kernel.read(reader, "kernel")?;
     layer.bias.read(reader, "bias")?;
-    refuse_given(reader, &["quantization_config", "lora_rank", "gptq_unpacked_column_size"]);
-    reader.ignore(&["lora_alpha"]);
+    refuse_given(reader, &["quantization_config", "gptq_unpacked_column_size"]);
+    layer.low_rank = LowRank::read(reader);
     layer.check()?;
     Ok(Arc::new(layer))
 }

@@ -12,6 +12,7 @@ pub(super) mod auto_contrast;
 mod blur;
 pub(super) mod center_crop;
 mod color;
+pub(super) mod contrast_limited_equalization;
 pub(super) mod equalization;
 mod factor;
 pub(super) mod random_brightness;

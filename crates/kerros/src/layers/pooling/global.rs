@@ -91,6 +91,10 @@ macro_rules! global_layer {
                 &self.options
             }
 
+            fn parameters(&self) -> &'static [&'static str] {
+                &["inputs", "mask"]
+            }
+
             fn check(&self) -> kerros_core::Result<()> {
                 self.global.check()
             }

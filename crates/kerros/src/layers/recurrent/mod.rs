@@ -36,7 +36,7 @@ pub use stacked_rnn_cells::StackedRNNCells;
 const STATES: &[&str] = &["inputs", "states"];
 
 /// The parameters of a recurrent layer's call that are tensors.
-const SEQUENCES: &[&str] = &["sequences", "initial_state"];
+const SEQUENCES: &[&str] = &["sequences", "initial_state", "mask"];
 
 /// The length of the features of a step `[batch, features]`.
 fn last_axis(step: &Shape) -> Result<usize> {

@@ -49,7 +49,7 @@ const FUNCTIONS: &[Function] = &[
     binary(&["math.subtract", "subtract", "__operators__.sub"], "Subtract"),
     binary(&["math.multiply", "multiply", "__operators__.mul"], "Multiply"),
     binary(&["math.truediv", "truediv", "math.divide", "divide", "realdiv"], "TrueDivide"),
-    binary(&["math.floordiv"], "FloorDivide"),
+    binary(&["math.floordiv", "compat.v1.floor_div"], "FloorDivide"),
     binary(&["math.pow", "pow"], "Power"),
     binary(&["math.mod", "math.floormod"], "Mod"),
     binary(&["math.maximum", "maximum"], "Maximum"),
@@ -75,6 +75,10 @@ const FUNCTIONS: &[Function] = &[
     elementwise(&["math.sign", "sign"], "numpy", "Sign"),
     elementwise(&["math.floor", "floor"], "numpy", "Floor"),
     elementwise(&["math.ceil"], "numpy", "Ceil"),
+    elementwise(&["identity"], "numpy", "Copy"),
+    elementwise(&["math.round", "round"], "numpy", "Round"),
+    elementwise(&["zeros_like", "compat.v1.zeros_like"], "numpy", "ZerosLike"),
+    elementwise(&["ones_like", "compat.v1.ones_like"], "numpy", "OnesLike"),
     elementwise(&["math.reciprocal"], "numpy", "Reciprocal"),
     elementwise(&["math.erf"], "math", "Erf"),
     elementwise(&["math.logical_not"], "numpy", "LogicalNot"),
@@ -118,6 +122,7 @@ const FUNCTIONS: &[Function] = &[
         &[("repeats", "repeats", "null"), ("axis", "axis", "null")],
     ),
     with(&["reverse"], "numpy", "Flip", &[("axis", "axis", "null")]),
+    with(&["roll"], "numpy", "Roll", &[("shift", "shift", "null"), ("axis", "axis", "null")]),
     with(&["cast"], "core", "Cast", &[("dtype", "dtype", "null")]),
     with(
         &["clip_by_value"],
@@ -149,11 +154,18 @@ const FUNCTIONS: &[Function] = &[
         settings: &[],
     },
     Function {
-        names: &["gather"],
+        names: &["gather", "compat.v1.gather"],
         module: "numpy",
         class: "Take",
         values: &["indices"],
         settings: &[("axis", "axis", "0")],
+    },
+    Function {
+        names: &["nn.bias_add"],
+        module: "numpy",
+        class: "Add",
+        values: &["bias"],
+        settings: &[],
     },
     Function {
         names: &["tensordot"],
@@ -181,11 +193,16 @@ pub(super) fn modern(layer: &mut Value) {
         "__operators__.getitem" => getitem(&mut args, &mut given),
         "linalg.matmul" | "matmul" => matmul(&mut args, &mut given),
         "math.l2_normalize" | "nn.l2_normalize" | "linalg.l2_normalize" => normalize(&mut given),
-        "pad" => pad(&mut given),
+        "pad" | "compat.v1.pad" => pad(&mut given),
+        "math.add_n" => sum_of_two(&mut args),
         "image.resize" => resize(&mut given),
         name => from_list(name, &mut args, &mut given),
     };
     let Some(operation) = operation else { return };
+    // No axes that both sides share: what is meant anyway.
+    if operation.class == "Take" && given.get("batch_dims") == Some(&json!(0)) {
+        given.shift_remove("batch_dims");
+    }
     // What nothing took changes what the function does.
     let is_plain = given.values().all(|value| value.is_null() || value == &json!(false));
     if is_plain {
@@ -297,6 +314,19 @@ fn normalize(given: &mut Map<String, Value>) -> Option<Operation> {
     let settings = json!({"axis": axis, "order": 2, "epsilon": epsilon});
     let settings = settings.as_object().cloned()?;
     Some(Operation { module: "nn", class: "Normalize", settings })
+}
+
+/// `add_n([a, b])`; of more tensors no operation of Keras is the sum.
+fn sum_of_two(args: &mut Vec<Value>) -> Option<Operation> {
+    let tensors = match args.as_slice() {
+        [Value::Array(tensors)] => tensors.clone(),
+        tensors => tensors.to_vec(),
+    };
+    if tensors.len() != 2 {
+        return None;
+    }
+    *args = tensors;
+    Some(Operation { module: "numpy", class: "Add", settings: Map::new() })
 }
 
 fn pad(given: &mut Map<String, Value>) -> Option<Operation> {

@@ -78,7 +78,7 @@ fn collect<'a>(layer: &'a Value, path: String, frozen: bool, found: &mut Vec<Par
             inside(if has_own { "backward_layer" } else { "layer" }, "backward_layer");
         }
         "StackedRNNCells" => several(config, "cells", &below("cells"), is_frozen, found),
-        "Sequential" | "Functional" => {
+        "Sequential" | "Functional" | "Pipeline" => {
             several(config, "layers", &below("layers"), is_frozen, found)
         }
         _ => {}
@@ -141,6 +141,8 @@ fn variables(class: &str, config: &Map<String, Value>) -> Option<Vec<Variable>> 
         Some(value) => value.as_bool().unwrap_or(default),
         None => default,
     };
+    // A product of two matrices learns in the place of a kernel, which is frozen then.
+    let has_factors = config.get("lora_rank").and_then(Value::as_u64).is_some_and(|rank| rank > 0);
     let mut all = Vec::new();
     let mut trained = |name: &'static str, is_there: bool| {
         if is_there {
@@ -149,6 +151,18 @@ fn variables(class: &str, config: &Map<String, Value>) -> Option<Vec<Variable>> 
     };
     let has_bias = is_set("use_bias", true);
     match class {
+        "Dense" | "EinsumDense" | "Conv1D" | "Conv2D" | "Conv3D" if has_factors => {
+            let has_axes = config.get("bias_axes").is_some_and(|axes| !axes.is_null());
+            trained("bias", if class == "EinsumDense" { has_axes } else { has_bias });
+            trained("lora_kernel_a", true);
+            trained("lora_kernel_b", true);
+            all.insert(0, Variable { name: "kernel", is_trained: false });
+        }
+        "Embedding" | "ReversibleEmbedding" if has_factors => {
+            trained("lora_embeddings_a", true);
+            trained("lora_embeddings_b", true);
+            all.insert(0, Variable { name: "embeddings", is_trained: false });
+        }
         "Dense" | "Conv1D" | "Conv2D" | "Conv3D" | "Conv1DTranspose" | "Conv2DTranspose"
         | "Conv3DTranspose" | "DepthwiseConv1D" | "DepthwiseConv2D" => {
             trained("kernel", true);
@@ -164,6 +178,10 @@ fn variables(class: &str, config: &Map<String, Value>) -> Option<Vec<Variable>> 
             trained("bias", has_bias);
         }
         "Embedding" => trained("embeddings", true),
+        "ReversibleEmbedding" => {
+            trained("embeddings", true);
+            trained("reverse_embeddings", !is_set("tie_weights", true));
+        }
         "PReLU" => trained("alpha", true),
         "RMSNormalization" => trained("scale", true),
         "SimpleRNN" | "GRU" | "LSTM" | "ConvLSTM1D" | "ConvLSTM2D" | "ConvLSTM3D"
@@ -205,7 +223,7 @@ fn variables(class: &str, config: &Map<String, Value>) -> Option<Vec<Variable>> 
             }
         }
         "RNN" | "StackedRNNCells" | "Bidirectional" | "TimeDistributed" | "Sequential"
-        | "Functional" => {}
+        | "Functional" | "Pipeline" => {}
         class if WITHOUT.contains(&class) => {}
         _ => return None,
     }
@@ -226,6 +244,7 @@ const WITHOUT: &[&str] = &[
     "CategoryEncoding",
     "CenterCrop",
     "Concatenate",
+    "ContrastLimitedAdaptiveHistogramEqualization",
     "Cropping1D",
     "Cropping2D",
     "Cropping3D",

@@ -1,0 +1,217 @@
+//! LoRA: a kernel that stays as it is, with a product of two small matrices that learn in its
+//! place.
+
+use kerros_core::{Error, ErrorKind, Result, Tensor};
+use kerros_graph::Node;
+use serde_json::{Number, json};
+
+use super::Weight;
+use super::trained::Trained;
+use crate::object::{Choice, Config, ConfigReader};
+
+/// What Keras's `lora_rank` and `lora_alpha` say: `kernel + alpha / rank * A · B`, of which `A`
+/// and `B` learn and the kernel does not.
+///
+/// `A` has the kernel's axes with the last one of length `rank`; `B: [rank, out]`. A layer's
+/// weights end with both.
+///
+/// # Source
+/// Hu and others: "LoRA: low-rank adaptation of large language models", arXiv 2106.09685.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct LowRank {
+    /// None where the kernel learns itself.
+    pub(crate) rank: Option<usize>,
+    /// What the product counts, times the rank. The rank itself where absent.
+    pub(crate) alpha: Option<Number>,
+}
+
+/// What a weight is in a product that learns in a kernel's place.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) enum Role {
+    /// The kernel. Files hold it with the product added.
+    Kernel,
+    /// `A`, which files of Keras 3 do not hold.
+    A,
+    /// `B`, which they do not hold either, and what the product counts.
+    B {
+        /// `alpha / rank`.
+        scale: f32,
+    },
+}
+
+impl Role {
+    /// Whether it is one of the two factors.
+    pub(crate) fn is_factor(self) -> bool {
+        self != Role::Kernel
+    }
+}
+
+impl LowRank {
+    /// Reads `lora_rank` and `lora_alpha`.
+    pub(crate) fn read(reader: &mut ConfigReader<'_>) -> Self {
+        let rank = reader.maybe_usize("lora_rank").filter(|&rank| rank > 0);
+        let alpha = match reader.value("lora_alpha") {
+            None => None,
+            Some(value) => {
+                let number = value.as_number().cloned();
+                if number.is_none() {
+                    reader.refuse(format!("`lora_alpha` is {value}, expected a number"));
+                }
+                number
+            }
+        };
+        LowRank { rank, alpha }
+    }
+
+    /// Reads `lora_rank` for a layer that counts the product once, whatever `lora_alpha` is:
+    /// Keras's `Dense` and `Embedding` lose it when they make their weights.
+    pub(crate) fn read_rank(reader: &mut ConfigReader<'_>) -> Self {
+        LowRank { alpha: None, ..LowRank::read(reader) }
+    }
+
+    /// Writes both where there is a product, as Keras does.
+    pub(crate) fn write(&self, config: &mut Config) {
+        let Some(rank) = self.rank else { return };
+        config.insert("lora_rank".into(), json!(rank));
+        let alpha = self.alpha.clone().map_or(json!(rank), |alpha| json!(alpha));
+        config.insert("lora_alpha".into(), alpha);
+    }
+
+    /// Checks that the kernel can be left as it is.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Argument`] for a kernel with a constraint.
+    pub(crate) fn check<T: ?Sized>(&self, constraint: &Option<Choice<T>>) -> Result<()> {
+        match (self.rank, constraint) {
+            (Some(rank), Some(_)) => Err(Error::new(
+                ErrorKind::Argument,
+                format!("`lora_rank` {rank} with a constraint on the kernel"),
+            )
+            .expected("one of both: the kernel is frozen where `lora_rank` is set")
+            .hint("leave the constraint away")),
+            _ => Ok(()),
+        }
+    }
+
+    /// Freezes the kernel and gives the factors that learn in its place, `lora_NAME_a` and
+    /// `lora_NAME_b`, with the kernel's penalty.
+    ///
+    /// # Errors
+    /// A kernel without axes.
+    pub(crate) fn factors(
+        &self,
+        kernel: &mut Weight,
+        [a, b]: [&'static str; 2],
+    ) -> Result<Vec<Weight>> {
+        let Some(rank) = self.rank else { return Ok(Vec::new()) };
+        let Some((&out, kept)) = kernel.shape.dims().split_last() else {
+            return Err(Error::new(ErrorKind::Shape, "a kernel without axes has no rank"));
+        };
+        let a = Trained::new("he_uniform").weight(a, [kept, &[rank]].concat())?;
+        let b = Trained::new("zeros").weight(b, [rank, out])?;
+        kernel.trainable = false;
+        kernel.low_rank = Some(Role::Kernel);
+        let regularizer = &kernel.regularizer;
+        let alpha = self.alpha.as_ref().and_then(Number::as_f64).unwrap_or(rank as f64);
+        let scale = (alpha / rank as f64) as f32;
+        Ok(vec![
+            Weight { regularizer: regularizer.clone(), low_rank: Some(Role::A), ..a },
+            Weight { regularizer: regularizer.clone(), low_rank: Some(Role::B { scale }), ..b },
+        ])
+    }
+
+    /// The kernel that is used: the first of a layer's weights, with the product of the last two.
+    pub(crate) fn kernel<'g>(&self, weights: &[Node<'g>]) -> Node<'g> {
+        let (Some(rank), [kernel, .., a, b]) = (self.rank, weights) else { return weights[0] };
+        let shape = kernel.shape();
+        let rows = a.shape().num_elements() / rank.max(1);
+        let alpha = self.alpha.as_ref().and_then(Number::as_f64).unwrap_or(rank as f64);
+        let product = a.reshape([rows, rank]).matmul(*b).reshape(shape);
+        *kernel + product * ((alpha / rank as f64) as f32)
+    }
+}
+
+/// The values of weights with each product added to its kernel, as files of Keras 3 hold them.
+/// The factors stay in their places.
+///
+/// # Errors
+/// Values of other shapes than the weights'.
+pub(crate) fn merged<'a>(
+    weights: impl Iterator<Item = &'a Weight>,
+    mut values: Vec<Tensor>,
+) -> Result<Vec<Tensor>> {
+    let (mut kernel, mut a) = (None, None);
+    for (at, weight) in weights.enumerate() {
+        match weight.low_rank {
+            None => {}
+            Some(Role::Kernel) => kernel = Some(at),
+            Some(Role::A) => a = Some(at),
+            Some(Role::B { scale }) => {
+                if let (Some(kernel), Some(a)) = (kernel, a.take()) {
+                    values[kernel] = sum(&values[kernel], &values[a], &values[at], scale)?;
+                }
+            }
+        }
+    }
+    Ok(values)
+}
+
+/// `kernel + scale * a · b`.
+fn sum(kernel: &Tensor, a: &Tensor, b: &Tensor, scale: f32) -> Result<Tensor> {
+    let (rank, out) = (b.shape()[0], b.shape()[1]);
+    let (a, b) = (a.as_slice::<f32>()?, b.as_slice::<f32>()?);
+    let mut sums = kernel.as_slice::<f32>()?.to_vec();
+    if rank == 0 || out == 0 {
+        return Ok(kernel.clone());
+    }
+    let mut product = vec![0.0f32; out];
+    for (sums, a) in sums.chunks_exact_mut(out).zip(a.chunks_exact(rank)) {
+        product.fill(0.0);
+        for (&a, b) in a.iter().zip(b.chunks_exact(out)) {
+            product.iter_mut().zip(b).for_each(|(product, &b)| *product = a.mul_add(b, *product));
+        }
+        sums.iter_mut().zip(&product).for_each(|(sum, &product)| *sum += scale * product);
+    }
+    Tensor::new(kernel.shape().clone(), sums)
+}
+
+/// The builder methods of LoRA; `$place` is where the layer keeps its [`LowRank`]. Layers that
+/// end with `alpha` say how much the product counts.
+macro_rules! low_rank_methods {
+    ($Layer:ident, $($place:ident).+) => {
+        impl $Layer {
+            /// Freezes the kernel and lets a product of two matrices learn in its place, `A` of so
+            /// many columns and `B` of so many rows: `kernel + A · B`. 0 lets the kernel learn.
+            pub fn lora_rank(mut self, rank: usize) -> Self {
+                self.$($place).+.rank = Some(rank).filter(|&rank| rank > 0);
+                self
+            }
+        }
+    };
+    ($Layer:ident, $($place:ident).+, alpha) => {
+        $crate::layers::low_rank::low_rank_methods!($Layer, $($place).+);
+
+        impl $Layer {
+            /// Sets how much that product counts: `alpha / rank`. Default: as much as the rank.
+            pub fn lora_alpha(mut self, alpha: u32) -> Self {
+                self.$($place).+.alpha = Some(alpha.into());
+                self
+            }
+        }
+    };
+}
+pub(crate) use low_rank_methods;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_product_is_added_to_its_kernel() {
+        let kernel = Tensor::new([2, 2], [1.0f32, 2.0, 3.0, 4.0]).unwrap();
+        let a = Tensor::new([2, 1], [1.0f32, 2.0]).unwrap();
+        let b = Tensor::new([1, 2], [10.0f32, 20.0]).unwrap();
+        let sum = sum(&kernel, &a, &b, 0.5).unwrap();
+        assert_eq!(sum.as_slice::<f32>().unwrap(), [6.0, 12.0, 13.0, 24.0]);
+    }
+}
