@@ -120,7 +120,8 @@ impl Layer for Pipeline {
             return Ok(vec![input]);
         }
         let network = self.built(&inputs[0].shape())?;
-        let run = Run { training: call.training, trainable: call.trainable, key: call.key };
+        let Call { training, trainable, key, .. } = *call;
+        let run = Run { training, trainable, key, is_part: true };
         let forward = network.forward(&[input], call.weights, run)?;
         call.losses.borrow_mut().extend(forward.losses);
         call.updates.borrow_mut().extend(forward.updates);
