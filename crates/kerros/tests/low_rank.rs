@@ -68,7 +68,8 @@ fn files_hold_the_sum() -> Result<()> {
         assert_eq!(path.contains("lora_"), is_zero, "{path}");
     }
     // The optimizer goes on with the slots that it had.
-    assert_eq!(again.optimizer_states()?, model.optimizer_states()?);
+    let values = |states: Vec<(String, Tensor)>| states.into_iter().map(|(_, value)| value);
+    assert!(values(again.optimizer_states()?).eq(values(model.optimizer_states()?)));
     let path = folder.path().join("model.weights.h5");
     model.save_weights(&path)?;
     again.load_weights(&path)?;

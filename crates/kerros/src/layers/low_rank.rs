@@ -25,6 +25,9 @@ pub(crate) struct LowRank {
     pub(crate) alpha: Option<Number>,
 }
 
+/// Factors of more numbers than a machine could address are refused before they are multiplied out.
+const MAX_NUMBERS: usize = isize::MAX as usize / 8;
+
 /// What a weight is in a product that learns in a kernel's place.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) enum Role {
@@ -107,9 +110,16 @@ impl LowRank {
         let Some((&out, kept)) = kernel.shape.dims().split_last() else {
             return Err(Error::new(ErrorKind::Shape, "a kernel without axes has no rank"));
         };
+        let rows: usize = kept.iter().product();
+        let fits = |axis: usize| rank.checked_mul(axis).is_some_and(|size| size < MAX_NUMBERS);
+        if !fits(rows) || !fits(out) {
+            return Err(Error::new(ErrorKind::Argument, format!("`lora_rank` is {rank}"))
+                .expected("a rank whose factors have not too many numbers"));
+        }
         let a = Trained::new("he_uniform").weight(a, [kept, &[rank]].concat())?;
         let b = Trained::new("zeros").weight(b, [rank, out])?;
-        kernel.trainable = false;
+        // Frozen, not untrained: it keeps its place before the layer's bias.
+        kernel.frozen = true;
         kernel.low_rank = Some(Role::Kernel);
         let regularizer = &kernel.regularizer;
         let alpha = self.alpha.as_ref().and_then(Number::as_f64).unwrap_or(rank as f64);

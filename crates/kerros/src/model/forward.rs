@@ -245,9 +245,15 @@ impl Network {
         check_arity(&*entry.layer, inputs.len()).map_err(|error| error.at(&origin))?;
         let nodes: Vec<Node<'g>> = inputs.iter().map(|input| input.node).collect();
         let mut masks: Vec<Option<Node<'g>>> = inputs.iter().map(|input| input.mask).collect();
+        // As in Keras, results keep a mask that came with a tensor or by its name, but not one that
+        // was given by its position.
+        let by_position = call.arguments.keyword.iter().all(|(name, _)| name != MASK);
+        let loses_mask = by_position && masks.iter().all(Option::is_none);
         let arguments = given.map(|value| value.node);
         let parameters = entry.layer.parameters();
+        let mut is_given = false;
         if let Some(given) = arguments.get(parameters, MASK) {
+            is_given = true;
             let given: Vec<Node<'g>> = given.tensors().into_iter().copied().collect();
             masks.iter_mut().zip(given).for_each(|(mask, given)| *mask = Some(given));
         }
@@ -268,7 +274,11 @@ impl Network {
         forward.losses.extend(losses.into_inner());
         let place = |(own, node): (usize, Node<'g>)| (entry.weights[own], node);
         forward.updates.extend(updates.into_inner().into_iter().map(place));
-        results.map_err(|error: Error| error.at(&origin))
+        let mut results = results.map_err(|error: Error| error.at(&origin))?;
+        if is_given && loses_mask {
+            results.iter_mut().for_each(|result| result.mask = None);
+        }
+        Ok(results)
     }
 }
 

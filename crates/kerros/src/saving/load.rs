@@ -108,10 +108,7 @@ impl Load {
             let (metadata, weights) = (archive.metadata.clone(), archive.weights.clone());
             let mut model = self.of_keras_3(&Archive { config, metadata, weights }, age)?;
             for name in thawed {
-                model.warnings.warn(&format!(
-                    "the layer `{name}` is frozen in the file; Keras trains it nevertheless once \
-                     it is loaded, and so does Kerros, until it is frozen again"
-                ));
+                model.warnings.warn(&thaw::note(&name));
             }
             return Ok(model);
         };
@@ -164,12 +161,15 @@ impl Load {
     /// Builds the model of a config alone: its weights start anew.
     #[track_caller]
     pub(super) fn config(&self, config: &Value) -> Result<Model> {
-        let modern = legacy_config::modern(config, None);
-        let (config, notes) = match &modern {
-            Some(modern) => (&modern.config, &modern.notes[..]),
-            None => (config, &[][..]),
+        let (config, notes) = match legacy_config::modern(config, None) {
+            Some(modern) => (modern.config, modern.notes),
+            None => {
+                let mut config = config.clone();
+                let thawed = thaw::thaw(&mut config);
+                (config, thawed.iter().map(|name| thaw::note(name)).collect())
+            }
         };
-        let mut plan = rebuild::plan(config, self.compile)?;
+        let mut plan = rebuild::plan(&config, self.compile)?;
         if !plan.network.inputs.is_empty() {
             plan.network.build()?;
             check_size(plan.network.weights.iter())?;

@@ -12,6 +12,9 @@ const FORGETFUL: [&str; 5] =
 /// Layers that ask the layers inside whether they are frozen.
 const WRAPPERS: [&str; 2] = ["Bidirectional", "TimeDistributed"];
 
+/// The wrapper in which only the layer inside says whether it is frozen.
+const ASKS_INSIDE: &str = "SpectralNormalization";
+
 /// Lets learn what learns in Keras once this config of a model is loaded, and gives the names of
 /// these layers.
 pub(super) fn thaw(model: &mut Value) -> Vec<String> {
@@ -24,6 +27,14 @@ pub(super) fn thaw(model: &mut Value) -> Vec<String> {
     names
 }
 
+/// What a user should know of such a layer.
+pub(super) fn note(layer: &str) -> String {
+    format!(
+        "the layer `{layer}` is frozen in the file; Keras trains it nevertheless once it is \
+         loaded, and so does Kerros, until it is frozen again"
+    )
+}
+
 fn thaw_in(value: &mut Value, names: &mut Vec<String>) {
     let known = names.len();
     match value {
@@ -32,8 +43,12 @@ fn thaw_in(value: &mut Value, names: &mut Vec<String>) {
         _ => return,
     }
     let holds_one = names.len() > known;
-    let thaws =
-        |class: &str| FORGETFUL.contains(&class) || (holds_one && WRAPPERS.contains(&class));
+    let is_inside_frozen = value.pointer("/config/layer/config/trainable") == Some(&json!(false));
+    let thaws = |class: &str| {
+        FORGETFUL.contains(&class)
+            || (holds_one && WRAPPERS.contains(&class))
+            || (class == ASKS_INSIDE && !is_inside_frozen)
+    };
     if !class_name(value).is_some_and(thaws) {
         return;
     }
@@ -63,11 +78,14 @@ mod tests {
             layer("Bidirectional", layer("ConvLSTM1D", Value::Null)),
             layer("Bidirectional", layer("LSTM", Value::Null)),
             layer("MultiHeadAttention", Value::Null),
+            layer("SpectralNormalization", layer("Dense", Value::Null)),
+            layer("SpectralNormalization", Value::Null),
         ]);
-        assert_eq!(thaw(&mut model), ["ConvLSTM1D", "MultiHeadAttention"]);
+        let names = ["ConvLSTM1D", "MultiHeadAttention", "SpectralNormalization"];
+        assert_eq!(thaw(&mut model), names);
         let trained = |value: &Value| value["config"]["trainable"].as_bool().unwrap();
         let all: Vec<bool> = model.as_array().unwrap().iter().map(trained).collect();
-        assert_eq!(all, [false, true, false, true]);
+        assert_eq!(all, [false, true, false, true, false, true]);
         assert!(trained(&model[1]["config"]["layer"]) && !trained(&model[2]["config"]["layer"]));
     }
 }

@@ -139,7 +139,9 @@ fn built(class: &str, config: &Config) -> kerros::Result<String> {
 /// Keras writes `2` where the user wrote `2`, here a setting that is no count is `2.0`.
 fn whole_numbers_as_floats(config: &Config) -> String {
     let text = Value::Object(config.clone()).to_string();
-    text.replace("\"max_value\":2,", "\"max_value\":2.0,")
+    let text = text.replace("\"max_value\":2,", "\"max_value\":2.0,");
+    let text = text.replace("\"value_range\":[0,255]", "\"value_range\":[0.0,255.0]");
+    text.replace("\"value_range\":[0,1]", "\"value_range\":[0.0,1.0]")
 }
 
 #[test]

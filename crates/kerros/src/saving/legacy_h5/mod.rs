@@ -253,11 +253,24 @@ fn distributed(
         )
         .expected(format!("{}: {}", order.len(), listed(names))));
     }
-    let mut all: Vec<Vec<Tensor>> = vec![Vec::new(); parts.len()];
-    for (at, (_, array)) in places.into_iter().zip(arrays) {
-        all[at].push(array);
+    let mut all: Vec<Vec<(usize, Tensor)>> = vec![Vec::new(); parts.len()];
+    if places.len() == order.len() {
+        for (&(at, number), (_, array)) in order.iter().zip(arrays) {
+            all[at].push((number, array));
+        }
+        // A variable that does not learn may stand before those that do.
+        all.iter_mut().for_each(|arrays| arrays.sort_by_key(|(number, _)| *number));
+    } else {
+        for (at, (_, array)) in places.into_iter().zip(arrays) {
+            all[at].push((0, array));
+        }
     }
-    parts.iter().zip(all).map(|(part, arrays)| maker.convert(part, arrays)).collect()
+    let of_parts = parts.iter().zip(all);
+    of_parts
+        .map(|(part, arrays)| {
+            maker.convert(part, arrays.into_iter().map(|(_, array)| array).collect())
+        })
+        .collect()
 }
 
 /// The datasets of a group with their names, in the order of its attribute `weight_names`.
