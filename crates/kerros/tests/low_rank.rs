@@ -113,7 +113,7 @@ fn a_backup_holds_the_factors() -> Result<()> {
 #[test]
 fn what_cannot_be_is_told() {
     let layer = Dense::new(2).lora_rank(1).kernel_constraint("max_norm");
-    let error = Sequential::new().input([2]).add(layer).predict(&numbers(&[1, 2])).unwrap_err();
+    let error = Sequential::new().input([2]).add(layer).predict(numbers(&[1, 2])).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Argument);
     assert!(error.to_string().contains("`lora_rank` 1 with a constraint"), "{error}");
     let layer = ReversibleEmbedding::new(4, 2).lora_rank(1).tie_weights(false);
@@ -126,7 +126,7 @@ fn what_cannot_be_is_told() {
 #[test]
 fn a_rank_beyond_all_bounds_is_refused() -> Result<()> {
     let mut model = Sequential::new().input([2]).add(Embedding::new(4, 2).lora_rank(1));
-    model.predict(&Tensor::zeros([1, 2], DType::I32))?;
+    model.predict(Tensor::zeros([1, 2], DType::I32))?;
     let mut archive = model.to_archive()?;
     for rank in [1u64 << 40, u64::MAX >> 1] {
         let layers = archive.config["config"]["layers"].as_array_mut().unwrap();

@@ -233,14 +233,14 @@ fn distributed(
         let count = parts[at].variables.as_ref().map_or(0, Vec::len);
         let pieces = maker.count(&parts[at], count);
         match pieces == count {
-            true => places.push(at),
-            false if number == 0 => places.extend(std::iter::repeat_n(at, pieces)),
+            true => places.push((at, number)),
+            false if number == 0 => places.extend(std::iter::repeat_n((at, 0), pieces)),
             false => {}
         }
     }
     // Files that Keras 2 made of those of Keras 1 are in one piece all the same.
     if arrays.len() == order.len() {
-        places = order.iter().map(|&(at, _)| at).collect();
+        places.clone_from(&order);
     }
     if arrays.len() != places.len() {
         let found = arrays.iter().map(|(name, _)| name.as_str());
@@ -254,23 +254,15 @@ fn distributed(
         .expected(format!("{}: {}", order.len(), listed(names))));
     }
     let mut all: Vec<Vec<(usize, Tensor)>> = vec![Vec::new(); parts.len()];
-    if places.len() == order.len() {
-        for (&(at, number), (_, array)) in order.iter().zip(arrays) {
-            all[at].push((number, array));
-        }
-        // A variable that does not learn may stand before those that do.
-        all.iter_mut().for_each(|arrays| arrays.sort_by_key(|(number, _)| *number));
-    } else {
-        for (at, (_, array)) in places.into_iter().zip(arrays) {
-            all[at].push((0, array));
-        }
+    for ((at, number), (_, array)) in places.into_iter().zip(arrays) {
+        all[at].push((number, array));
     }
-    let of_parts = parts.iter().zip(all);
-    of_parts
-        .map(|(part, arrays)| {
-            maker.convert(part, arrays.into_iter().map(|(_, array)| array).collect())
-        })
-        .collect()
+    let convert = |(part, mut arrays): (&Part<'_>, Vec<(usize, Tensor)>)| {
+        // A kernel that does not learn comes last in these files and first in those of Keras 3.
+        arrays.sort_by_key(|(number, _)| *number);
+        maker.convert(part, arrays.into_iter().map(|(_, array)| array).collect())
+    };
+    parts.iter().zip(all).map(convert).collect()
 }
 
 /// The datasets of a group with their names, in the order of its attribute `weight_names`.
