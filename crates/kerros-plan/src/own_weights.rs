@@ -67,8 +67,10 @@ fn layer(plan: &Plan, at: usize, limits: ChunkLimits) -> Option<Layer> {
         && 4 * n * k >= LEAST_BYTES
         && LEAST_GAIN * chunks * m <= k;
     let weights = step.reads[1].buffer;
-    let stay = matches!(plan.buffers[weights].home, Home::State(_)) && stays(plan, weights, k, at);
-    (even && pays && stay).then_some(Layer { m, n, k, bias, relu, chunks })
+    let is_state = matches!(plan.buffers[weights].home, Home::State(_));
+    // Last of all, for it looks at every step.
+    let fits = even && pays && is_state && stays(plan, weights, k, at);
+    fits.then_some(Layer { m, n, k, bias, relu, chunks })
 }
 
 /// Whether some step updates a state, each thread so many of its rows, and none touches it

@@ -85,6 +85,25 @@ impl<'g> Forward<'g> {
 }
 
 impl Network {
+    /// Builds the network into the graph of a layer that it is all of: what it adds to the loss and
+    /// makes of its weights is that layer's.
+    ///
+    /// # Errors
+    /// As [`Network::forward`].
+    pub(crate) fn forward_within<'g>(
+        &self,
+        inputs: &[Masked<'g>],
+        call: &Call<'_, 'g>,
+    ) -> Result<Vec<Masked<'g>>> {
+        let Call { training, trainable, key, .. } = *call;
+        let run = Run { training, trainable, key, is_part: true };
+        let forward = self.forward(inputs, call.weights, run)?;
+        call.losses.borrow_mut().extend(forward.losses);
+        call.updates.borrow_mut().extend(forward.updates);
+        let results = forward.outputs.into_iter().zip(forward.masks);
+        Ok(results.map(|(node, mask)| Masked { node, mask }).collect())
+    }
+
     /// Builds the network into a graph.
     ///
     /// `inputs` are `[batch, ..]` each, `weights` in the order of [`Network::weights`].

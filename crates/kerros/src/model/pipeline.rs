@@ -6,7 +6,7 @@ use kerros_core::{Result, Shape};
 use kerros_graph::Node;
 use serde_json::Value;
 
-use super::{InputSpec, Masked, Network, PartialShape, Run};
+use super::{InputSpec, Masked, Network, PartialShape};
 use crate::layers::{Call, Layer, Options, REGISTRY, Weight};
 use crate::object::{Config, ConfigReader, Described, Entry};
 use crate::{layers, saving};
@@ -120,13 +120,7 @@ impl Layer for Pipeline {
             return Ok(vec![input]);
         }
         let network = self.built(&inputs[0].shape())?;
-        let Call { training, trainable, key, .. } = *call;
-        let run = Run { training, trainable, key, is_part: true };
-        let forward = network.forward(&[input], call.weights, run)?;
-        call.losses.borrow_mut().extend(forward.losses);
-        call.updates.borrow_mut().extend(forward.updates);
-        let results = forward.outputs.into_iter().zip(forward.masks);
-        Ok(results.map(|(node, mask)| Masked { node, mask }).collect())
+        network.forward_within(&[input], call)
     }
 
     fn supports_masking(&self) -> bool {

@@ -6,7 +6,7 @@ use std::sync::{Arc, OnceLock};
 use kerros_core::{Error, ErrorKind, Result, Shape, Tensor};
 use kerros_graph::Node;
 
-use super::{IntoLayer, Masked, Model, Network, PartialShape, Run};
+use super::{IntoLayer, Masked, Model, Network, PartialShape};
 use crate::layers::options::layer_methods;
 use crate::layers::{Call, Layer, Options, Start, Weight};
 use crate::object::{Config, ConfigReader, Described, Entry};
@@ -138,17 +138,7 @@ impl Layer for Submodel {
         let masks = call.masks.iter().copied().chain(std::iter::repeat(None));
         let inputs: Vec<Masked<'g>> =
             inputs.iter().zip(masks).map(|(&node, mask)| Masked { node, mask }).collect();
-        let run = Run {
-            training: call.training,
-            trainable: call.trainable,
-            key: call.key,
-            is_part: true,
-        };
-        let forward = network.forward(&inputs, call.weights, run)?;
-        call.losses.borrow_mut().extend(forward.losses);
-        call.updates.borrow_mut().extend(forward.updates);
-        let results = forward.outputs.into_iter().zip(forward.masks);
-        Ok(results.map(|(node, mask)| Masked { node, mask }).collect())
+        network.forward_within(&inputs, call)
     }
 
     fn supports_masking(&self) -> bool {
