@@ -244,8 +244,9 @@ fn row_groups(sizes: &ConvSizes, rows: &Range<usize>, steps: [usize; 3]) -> Vec<
         .collect()
 }
 
-/// From this distance between positions of dy on, a panel of it is copied before it is used.
-const PACKED_STRIDE: usize = 256;
+/// From this distance between positions of dy on, a panel of it is copied before it is used, for
+/// the same reason as one of the kernel.
+const PACKED_STRIDE: usize = 64;
 
 impl TileJob for KernelGradient<'_> {
     type Output = ();
