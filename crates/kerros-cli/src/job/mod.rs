@@ -3,6 +3,7 @@
 //! `examples/jobs/` holds commented ones; the one for the digits is built in.
 
 mod callback;
+mod graph;
 mod layers;
 mod object;
 mod section;
@@ -31,7 +32,7 @@ pub struct Job {
     pub name: String,
     /// Where the data come from, and how they are split.
     pub data: DataSpec,
-    /// `[model]` and `[[layers]]`.
+    /// `[model]`, `[[inputs]]` and `[[layers]]`.
     model: layers::ModelSpec,
     /// `[compile]`.
     compile: object::CompileSpec,
@@ -127,6 +128,7 @@ impl Job {
                 .expected("a table [data] with `dataset`, `csv`, or `inputs` and `targets`")
         })?;
         let model = job.section("model")?;
+        let inputs = job.tables("inputs")?;
         let layers = job.tables("layers")?;
         let compile = job.section("compile")?.ok_or_else(|| {
             in_job("there is no [compile]")
@@ -138,7 +140,7 @@ impl Job {
         let job_spec = Job {
             name: name.to_string(),
             data: DataSpec::read(data, folder)?,
-            model: layers::ModelSpec::read(model, &layers)?,
+            model: layers::ModelSpec::read(model, &inputs, &layers)?,
             compile: object::CompileSpec::read(compile)?,
             fit: FitSpec::read(fit, &callbacks)?,
             output: OutputSpec::read(output)?,
@@ -153,11 +155,8 @@ impl Job {
     /// What building and compiling find, with the layer or the object.
     pub fn model(&self, data: &Parts, seed: Option<u64>) -> Result<Model> {
         let mut model = self.model.build(&self.name, &data.train.inputs)?;
-        if let Some(seed) = seed {
-            model = model.seed(seed);
-        }
-        self.compile.compile(&mut model)?;
-        Ok(model.into_model())
+        self.compile.compile(&mut model, seed)?;
+        Ok(model)
     }
 }
 

@@ -2,24 +2,24 @@
 
 use std::sync::Arc;
 
-use kerros::losses::Loss;
-use kerros::metrics::Metric;
 use kerros::object::Family;
 use kerros::optimizers::Optimizer;
+use kerros::trainer::{Losses, MetricLists, PerOutput};
 use kerros::{Choice, Compile, Error, Model, Result};
 use serde_json::{Map, Value as Json, json};
 use toml::{Table, Value};
 
-use super::section::Section;
+use super::section::{Section, number};
 use crate::messages::{in_job, nearest};
 
 /// `[compile]`: how the model is to learn.
 #[derive(Debug)]
 pub struct CompileSpec {
     optimizer: Choice<dyn Optimizer>,
-    loss: Choice<dyn Loss>,
-    metrics: Vec<Choice<dyn Metric>>,
-    weighted_metrics: Vec<Choice<dyn Metric>>,
+    loss: Losses,
+    loss_weights: Option<PerOutput<f32>>,
+    metrics: MetricLists,
+    weighted_metrics: MetricLists,
 }
 
 impl CompileSpec {
@@ -27,7 +27,8 @@ impl CompileSpec {
     pub(super) fn read(mut section: Section<'_>) -> Result<Self> {
         let spec = CompileSpec {
             optimizer: one(&mut section, "optimizer", "\"adam\"")?,
-            loss: one(&mut section, "loss", "\"sparse_categorical_crossentropy\"")?,
+            loss: losses(&mut section)?,
+            loss_weights: loss_weights(&mut section)?,
             metrics: several(&mut section, "metrics")?,
             weighted_metrics: several(&mut section, "weighted_metrics")?,
         };
@@ -35,13 +36,20 @@ impl CompileSpec {
         Ok(spec)
     }
 
-    /// Compiles a model.
+    /// Compiles a model; everything random in it follows from the seed.
     ///
     /// # Errors
     /// As [`Model::compile`].
-    pub fn compile(&self, model: &mut Model) -> Result<()> {
-        let compile = Compile::new(self.optimizer.clone(), self.loss.clone(), self.metrics.clone())
+    pub fn compile(&self, model: &mut Model, seed: Option<u64>) -> Result<()> {
+        let (loss, metrics) = (self.loss.clone(), self.metrics.clone());
+        let mut compile = Compile::new(self.optimizer.clone(), loss, metrics)
             .weighted_metrics(self.weighted_metrics.clone());
+        if let Some(weights) = &self.loss_weights {
+            compile = compile.loss_weights(weights.clone());
+        }
+        if let Some(seed) = seed {
+            compile = compile.seed(seed);
+        }
         model.compile_with(compile).map_err(|error| error.context("[compile]"))
     }
 }
@@ -58,19 +66,61 @@ fn one<T: Family + ?Sized>(
     }
 }
 
-/// The objects below a key: one, a list, or none.
-fn several<T: Family + ?Sized>(
-    section: &mut Section<'_>,
-    key: &'static str,
-) -> Result<Vec<Choice<T>>> {
-    match section.value(key) {
-        None => Ok(Vec::new()),
-        Some(Value::Array(values)) => values
-            .iter()
-            .map(|value| choice(value).map_err(|error| in_key(error, section, key)))
-            .collect(),
-        Some(value) => Ok(vec![choice(value).map_err(|error| in_key(error, section, key))?]),
-    }
+/// A loss, a list with one for each output, or a table with one for each name of an output.
+fn losses(section: &mut Section<'_>) -> Result<Losses> {
+    const EXAMPLE: &str = "\"sparse_categorical_crossentropy\"";
+    let Some(value) = section.value("loss") else { return Err(section.missing("loss", EXAMPLE)) };
+    let losses = match value {
+        Value::Array(values) => {
+            values.iter().map(choice).collect::<Result<Vec<_>>>().map(Losses::list)
+        }
+        Value::Table(table) if is_by_output(table) => by_output(table, choice),
+        value => choice(value).map(Losses::All),
+    };
+    losses.map_err(|error| in_key(error, section, "loss"))
+}
+
+/// How much the loss of each output counts: a list, or a table with the names of outputs.
+fn loss_weights(section: &mut Section<'_>) -> Result<Option<PerOutput<f32>>> {
+    let what = "a number for each output: a list, or a table such as { age = 0.1, smoker = 1.0 }";
+    section.typed("loss_weights", what, |value| match value {
+        Value::Array(values) => {
+            let weights = values.iter().map(|value| Some(Some(number(value)? as f32)));
+            weights.collect::<Option<_>>().map(PerOutput::List)
+        }
+        value => {
+            let weights = value.as_table()?.iter();
+            let weights = weights.map(|(name, value)| Some((name.clone(), number(value)? as f32)));
+            weights.collect::<Option<_>>().map(PerOutput::Named)
+        }
+    })
+}
+
+/// The metrics below a key: one, a list, or a table with those of each name of an output.
+fn several(section: &mut Section<'_>, key: &'static str) -> Result<MetricLists> {
+    let list = |value: &Value| match value {
+        Value::Array(values) => values.iter().map(choice).collect(),
+        value => choice(value).map(|metric| vec![metric]),
+    };
+    let metrics = match section.value(key) {
+        None => Ok(MetricLists::All(Vec::new())),
+        Some(Value::Table(table)) if is_by_output(table) => by_output(table, list),
+        Some(value) => list(value).map(MetricLists::All),
+    };
+    metrics.map_err(|error| in_key(error, section, key))
+}
+
+/// Whether a table names outputs: that of an object has a `type`.
+fn is_by_output(table: &Table) -> bool {
+    !table.contains_key("type")
+}
+
+fn by_output<T>(table: &Table, read: impl Fn(&Value) -> Result<T>) -> Result<PerOutput<T>> {
+    let entry = |(name, value): (&String, &Value)| {
+        let entry = read(value).map_err(|error| error.context(format!("output `{name}`")))?;
+        Ok((name.clone(), entry))
+    };
+    table.iter().map(entry).collect::<Result<_>>().map(PerOutput::Named)
 }
 
 fn in_key(error: Error, section: &Section<'_>, key: &str) -> Error {
@@ -198,6 +248,6 @@ mod tests {
         let Choice::Object(optimizer) = &spec.optimizer else { panic!("an object") };
         assert_eq!(optimizer.config()["momentum"], 0.9);
         assert_eq!(optimizer.config()["learning_rate"]["class_name"], "ExponentialDecay");
-        assert_eq!(spec.metrics.len(), 2);
+        assert_eq!(spec.metrics.entries()[0].len(), 2);
     }
 }

@@ -1,4 +1,8 @@
+use kerros::data::Samples;
+use kerros::{Fit, Tensor, Verbose};
+
 use super::*;
+use crate::data::About;
 
 const JOB: &str = r#"
 [data]
@@ -132,6 +136,153 @@ fn a_normalization_takes_the_training_data() {
     let job = Job::parse("job", &late, Path::new("")).unwrap();
     let error = job.model(&data, None).unwrap_err();
     assert!(error.to_string().starts_with("[[layers]] number 2"), "{error}");
+}
+
+const GRAPH: &str = r#"
+[data]
+inputs = ["left.npy", "right.npy"]
+targets = ["same.npy", "sum.npy"]
+
+[model]
+outputs = ["same", "sum"]
+
+[[inputs]]
+name = "left"
+
+[[inputs]]
+name = "right"
+shape = [4]
+
+[[layers]]
+name = "encoder"
+type = "Dense"
+units = 3
+inputs = "left"
+
+[[layers]]
+name = "encoder of right"
+layer = "encoder"
+inputs = "right"
+
+[[layers]]
+name = "same"
+type = "Dot"
+axes = 1
+inputs = ["encoder", "encoder of right"]
+
+[[layers]]
+type = "Add"
+inputs = ["encoder", "encoder of right"]
+
+[[layers]]
+name = "sum"
+type = "Dense"
+units = 2
+
+[compile]
+optimizer = "adam"
+loss = { same = "mse", sum = { type = "Huber", delta = 2.0 } }
+loss_weights = { same = 1, sum = 0.5 }
+metrics = { sum = ["mae"] }
+"#;
+
+fn two_arrays() -> Parts {
+    let zeros = |columns: usize| Tensor::full([5, columns], 0.0f32);
+    let train = Samples::new(vec![zeros(4), zeros(4)], vec![zeros(1), zeros(2)]);
+    Parts { train, validation: None, test: None, about: About::default() }
+}
+
+/// The error of building a changed `GRAPH`.
+fn graph_message(from: &str, to: &str) -> String {
+    let changed = GRAPH.replacen(from, to, 1);
+    assert_ne!(changed, GRAPH);
+    let built = Job::parse("job", &changed, Path::new(""))
+        .and_then(|job| job.model(&two_arrays(), Some(1)));
+    built.map(|_| panic!("{changed} was accepted")).unwrap_err().to_string()
+}
+
+#[test]
+fn layers_say_what_they_take() {
+    let job = Job::parse("job", GRAPH, Path::new("")).unwrap();
+    let mut model = job.model(&two_arrays(), Some(1)).unwrap();
+    // The encoder counts once, however often it is applied.
+    assert_eq!(model.count_params().unwrap(), (4 * 3 + 3) + (3 * 2 + 2));
+    assert_eq!(model.network().output_names(), ["same", "sum"]);
+    let history = model.fit(&two_arrays().train, Fit::epochs(1).verbose(Verbose::Silent)).unwrap();
+    let names: Vec<String> = history.iter().map(|(name, _)| name.to_string()).collect();
+    assert_eq!(names, ["loss", "same_loss", "sum_loss", "sum_mae"]);
+}
+
+#[test]
+fn the_second_result_of_a_layer_has_a_number() {
+    let text = r#"
+[data]
+dataset = "digits"
+[[layers]]
+type = "Reshape"
+target_shape = [8, 8]
+[[layers]]
+name = "x"
+type = "LSTM"
+units = 5
+return_state = true
+[[layers]]
+type = "RepeatVector"
+n = 3
+inputs = "x"
+[[layers]]
+name = "repeated"
+type = "LSTM"
+units = 5
+inputs = ["repeat", ["x:1", "x:2"]]
+[compile]
+optimizer = "sgd"
+loss = "mse"
+"#;
+    let text = text.replace("n = 3", "n = 3\nname = \"repeat\"");
+    let job = Job::parse("job", &text, Path::new("")).unwrap();
+    let mut model = job.model(&job.data.load().unwrap(), None).unwrap();
+    assert_eq!(model.count_params().unwrap(), 4 * 5 * (8 + 5 + 1) + 4 * 5 * (5 + 5 + 1));
+}
+
+#[test]
+fn wrong_graphs_are_explained() {
+    let unknown = graph_message("inputs = \"right\"", "inputs = \"rigth\"");
+    assert!(unknown.contains("[[layers]] number 2"), "{unknown}");
+    assert!(unknown.contains("no input or layer `rigth`"), "{unknown}");
+    assert!(unknown.ends_with("did you mean `right`?"), "{unknown}");
+    let twice = graph_message("name = \"encoder of right\"", "name = \"encoder\"");
+    assert!(twice.contains("`encoder` is given twice"), "{twice}");
+    let again = graph_message("layer = \"encoder\"", "layer = \"coder\"");
+    assert!(again.contains("there is no layer `coder`"), "{again}");
+    let unused = graph_message("outputs = [\"same\", \"sum\"]", "outputs = [\"same\"]");
+    assert!(unused.contains("[[layers]] number 4"), "{unused}");
+    assert!(unused.contains("no output of the model comes from this layer"), "{unused}");
+    let inputs = graph_message("[[inputs]]\nname = \"right\"\nshape = [4]\n", "");
+    assert!(inputs.contains("1 inputs for 2 arrays"), "{inputs}");
+    let nothing = graph_message("inputs = \"left\"\n", "");
+    assert!(nothing.contains("which input it takes"), "{nothing}");
+    let chain = graph_message("[model]", "[model]\ninput = [4]");
+    assert!(chain.contains("for layers that are a chain"), "{chain}");
+    let number = graph_message("inputs = \"right\"", "inputs = 3");
+    assert!(number.contains("`inputs` is 3"), "{number}");
+    let result = graph_message("inputs = \"right\"", "inputs = \"right:x\"");
+    assert!(result.contains("no input or layer `right:x`"), "{result}");
+    let no_output =
+        graph_message("outputs = [\"same\", \"sum\"]", "outputs = [\"same\", \"some\"]");
+    assert!(no_output.contains("`some`"), "{no_output}");
+}
+
+#[test]
+fn a_normalization_may_follow_any_input() {
+    let text = JOB.replace(
+        "[[layers]]",
+        "[[inputs]]\nname = 'x'\n\n[[layers]]\ntype = 'Normalization'\ninputs = 'x'\n\n[[layers]]",
+    );
+    let job = Job::parse("job", &text, Path::new("")).unwrap();
+    let mut model = job.model(&job.data.load().unwrap(), Some(1)).unwrap();
+    let mean = model.get_weights().unwrap()[0].to_vec_f64();
+    assert!((mean[0] - 5.843333).abs() < 1e-5, "{mean:?}");
 }
 
 #[test]

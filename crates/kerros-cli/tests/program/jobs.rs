@@ -55,6 +55,15 @@ fn one_sigmoid_for_two_answers() {
 }
 
 #[test]
+fn layers_that_are_no_chain() {
+    let (shop, stdout) = run("tumours_wide_and_deep.toml");
+    assert!(test_accuracy(&stdout) > 0.93, "{stdout}");
+    let model = load_model(shop.path("tumours_wide_and_deep.keras")).unwrap();
+    assert_eq!(model.name(), "tumours_wide_and_deep");
+    assert_eq!(model.layers().len(), 5);
+}
+
+#[test]
 fn a_long_run_leaves_its_best_its_numbers_and_no_backup() {
     let (shop, stdout) = run("digits_long.toml");
     assert!(test_accuracy(&stdout) > 0.96, "{stdout}");
