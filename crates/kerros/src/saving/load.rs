@@ -14,6 +14,7 @@ use super::rebuild::{self, Plan};
 use super::weights::{self, OptimizerState};
 use super::{
     FileKind, describe, legacy_config, legacy_h5, legacy_tree, named_weights, regroup, thaw,
+    vocabularies,
 };
 use crate::model::{Model, Network, WeightEntry};
 use crate::trainer::Compile;
@@ -105,17 +106,15 @@ impl Load {
             if thawed.is_empty() {
                 return self.of_keras_3(archive, age);
             }
-            let (metadata, weights) = (archive.metadata.clone(), archive.weights.clone());
-            let mut model = self.of_keras_3(&Archive { config, metadata, weights }, age)?;
+            let mut model = self.of_keras_3(&Archive { config, ..archive.clone() }, age)?;
             for name in thawed {
                 model.warnings.warn(&thaw::note(&name));
             }
             return Ok(model);
         };
         let weights = legacy_tree::modern(&archive.weights, &modern.config);
-        let metadata = archive.metadata.clone();
-        let mut model =
-            self.of_keras_3(&Archive { config: modern.config, metadata, weights }, Age::Past)?;
+        let archive = Archive { config: modern.config, weights, ..archive.clone() };
+        let mut model = self.of_keras_3(&archive, Age::Past)?;
         modern.notes.iter().for_each(|note| model.warnings.warn(note));
         Ok(model)
     }
@@ -123,7 +122,8 @@ impl Load {
     /// Builds the model of an archive in the words of Keras 3.
     #[track_caller]
     fn of_keras_3(&self, archive: &Archive, age: Age) -> Result<Model> {
-        let mut plan = rebuild::plan(&archive.config, self.compile)?;
+        let config = vocabularies::filled(&archive.config, &archive.vocabularies);
+        let mut plan = rebuild::plan(&config, self.compile)?;
         if archive.weights.group(SCALED_OPTIMIZER).is_some() {
             plan.compile = plan.compile.map(Compile::loss_scale);
         }

@@ -45,6 +45,7 @@ mod refusals;
 mod regroup;
 mod save;
 mod thaw;
+mod vocabularies;
 mod weights;
 
 pub use load::Load;

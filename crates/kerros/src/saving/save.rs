@@ -71,7 +71,9 @@ impl Model {
             false => None,
         };
         let (config, warnings) = self.config_with_warnings()?;
-        Ok((Archive { config, metadata: metadata::write(resume), weights }, warnings))
+        let metadata = metadata::write(resume);
+        let vocabularies = Default::default();
+        Ok((Archive { config, metadata, weights, vocabularies }, warnings))
     }
 
     fn config_with_warnings(&mut self) -> Result<(Value, Vec<String>)> {

@@ -8,6 +8,9 @@ pub const MAX_CONFIG_BYTES: u64 = 32 << 20;
 /// Bytes of `metadata.json`; Keras writes 64.
 pub const MAX_METADATA_BYTES: u64 = 1 << 20;
 
+/// Bytes of all vocabularies together: a million words of 60 letters.
+pub const MAX_VOCABULARY_BYTES: u64 = 64 << 20;
+
 /// How far a compressed zip entry may expand. Keras stores entries uncompressed; deflate reaches
 /// 1032 on a bomb, and about 10 on JSON or on weights that are mostly zero.
 pub const MAX_ZIP_EXPANSION: u64 = 64;

@@ -24,6 +24,7 @@ mod zip_write;
 #[cfg(test)]
 mod tests;
 
+use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::Read;
 use std::path::Path;
@@ -48,13 +49,15 @@ pub struct Archive {
     pub metadata: serde_json::Value,
     /// `model.weights.h5`: the variables of layers, optimizer and metrics.
     pub weights: WeightTree,
+    /// The text of each `assets/../vocabulary.txt`, by its name: what a layer has found in data and
+    /// Keras does not put into the config. Never written, for Kerros puts it there.
+    pub vocabularies: BTreeMap<String, String>,
 }
 
 impl Archive {
     /// Reads a `.keras` file.
     ///
-    /// Entries other than the three named ones, such as `assets/vocabulary.txt`, are ignored and
-    /// never unpacked.
+    /// Entries other than the three named ones and vocabularies are ignored and never unpacked.
     ///
     /// # Errors
     /// [`ErrorKind::Io`] when the file cannot be opened or read; [`ErrorKind::Unsupported`] for

@@ -1,17 +1,22 @@
 //! The zip container, for reading: the three known entries, within bounds.
 
+use std::collections::BTreeMap;
 use std::io::{Read, Seek, SeekFrom};
 
 use kerros_core::{Error, ErrorKind, Result};
 use zip::result::ZipError;
 use zip::{CompressionMethod, ZipArchive};
 
-use super::limits::{MAX_CONFIG_BYTES, MAX_METADATA_BYTES, MAX_ZIP_ENTRIES, MAX_ZIP_EXPANSION};
+use super::limits::{
+    MAX_CONFIG_BYTES, MAX_METADATA_BYTES, MAX_VOCABULARY_BYTES, MAX_ZIP_ENTRIES, MAX_ZIP_EXPANSION,
+};
 use super::{Archive, WeightTree};
 use crate::saving::python_json;
 
 pub(super) const CONFIG: &str = "config.json";
 pub(super) const METADATA: &str = "metadata.json";
+const ASSETS: &str = "assets/";
+const VOCABULARY: &str = "/vocabulary.txt";
 pub(super) const WEIGHTS: &str = "model.weights.h5";
 
 /// Reads the content of a `.keras` file.
@@ -49,10 +54,34 @@ pub(super) fn archive(mut file: impl Read + Seek) -> Result<Archive> {
     };
     let weights = entry(&mut zip, WEIGHTS, file_bytes, u64::MAX)?;
     let weights = required(&zip, WEIGHTS, weights)?;
+    let vocabularies = vocabularies(&mut zip, file_bytes)?;
     drop(zip);
     let weights = WeightTree::from_h5_bytes(weights)
         .map_err(|error| error.context(format!("entry `{WEIGHTS}`")))?;
-    Ok(Archive { config, metadata, weights })
+    Ok(Archive { config, metadata, weights, vocabularies })
+}
+
+/// The texts of all vocabularies, by the names of their entries.
+fn vocabularies<R: Read + Seek>(
+    zip: &mut ZipArchive<R>,
+    file_bytes: u64,
+) -> Result<BTreeMap<String, String>> {
+    let is_vocabulary = |name: &str| name.starts_with(ASSETS) && name.ends_with(VOCABULARY);
+    let names = zip.file_names().filter_map(std::result::Result::ok);
+    let names: Vec<String> =
+        names.filter(|name| is_vocabulary(name)).map(|name| name.to_string()).collect();
+    let mut left = MAX_VOCABULARY_BYTES;
+    let mut texts = BTreeMap::new();
+    for name in names {
+        let Some(bytes) = entry(zip, &name, file_bytes, left)? else { continue };
+        left -= bytes.len() as u64;
+        let text = String::from_utf8(bytes).map_err(|error| {
+            Error::new(ErrorKind::Format, format!("entry `{name}` is not text in UTF-8"))
+                .caused_by(error)
+        })?;
+        texts.insert(name, text);
+    }
+    Ok(texts)
 }
 
 /// Refuses the name of an entry that would be unpacked outside its folder. Nothing is unpacked

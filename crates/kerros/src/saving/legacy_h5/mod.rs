@@ -86,7 +86,8 @@ pub(super) fn archive(tree: &WeightTree) -> Result<(Archive, Vec<String>)> {
     // What Kerros wrote says so, as its `metadata.json` does.
     let own = tree.group("").and_then(|root| root.text(KERROS_VERSION));
     let metadata = own.map_or(Value::Null, |version| json!({"kerros": {"version": version}}));
-    Ok((Archive { config, metadata, weights }, notes))
+    let vocabularies = Default::default();
+    Ok((Archive { config, metadata, weights, vocabularies }, notes))
 }
 
 /// Whether a tree is of the old format rather than one of Keras 3's `.weights.h5`.

@@ -22,8 +22,8 @@ mod table;
 ///
 /// # Parameters
 /// - `vocabulary`: the numbers that are known, each once; or [`IntegerLookup::adapt`] finds them
-///   in data. From -2^31 to 2^31 - 1. (Keras keeps a vocabulary that was found in a file of its
-///   own beside the config; such a layer is refused.)
+///   in data. From -2^31 to 2^31 - 1. (Keras keeps a vocabulary that was found in a text beside
+///   the config; in a `.keras` file it is read from there.)
 /// - `num_oov_indices`: how many indices the numbers share that are not known, by their remainder.
 ///   With 0 they give -1, where Keras stops. Default: 1.
 /// - `mask_token`: a number that stands for nothing: index 0, and no entry in other output modes.

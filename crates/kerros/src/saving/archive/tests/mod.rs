@@ -46,5 +46,6 @@ fn sample() -> Archive {
         config: serde_json::json!({"class_name": "Sequential", "config": {"rate": 0.1, "n": [1]}}),
         metadata: serde_json::json!({"keras_version": "3.15.1"}),
         weights,
+        vocabularies: Default::default(),
     }
 }

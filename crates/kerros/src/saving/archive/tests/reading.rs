@@ -131,6 +131,21 @@ fn an_entry_that_keras_does_not_write_is_ignored() {
 }
 
 #[test]
+fn vocabularies_are_read() {
+    let with = |text: &[u8]| {
+        let mut zip = zip::ZipWriter::new_append(std::io::Cursor::new(SMALL.to_vec())).unwrap();
+        let name = "assets/layers/integer_lookup/vocabulary.txt";
+        zip.start_file(name, zip::write::SimpleFileOptions::default()).unwrap();
+        std::io::Write::write_all(&mut zip, text).unwrap();
+        Archive::from_bytes(&zip.finish().unwrap().into_inner())
+    };
+    let read = with(b"-1\n8\n").unwrap();
+    assert_eq!(read.vocabularies["assets/layers/integer_lookup/vocabulary.txt"], "-1\n8\n");
+    let error = with(b"\xff\xfe").unwrap_err().to_string();
+    assert!(error.contains("is not text in UTF-8"), "{error}");
+}
+
+#[test]
 fn a_recompressed_archive_is_read() {
     let mut from = zip::ZipArchive::new(std::io::Cursor::new(SMALL)).unwrap();
     let mut to = zip::ZipWriter::new(std::io::Cursor::new(Vec::new()));
