@@ -177,6 +177,15 @@ impl Graph {
         }
     }
 
+    /// The node that is this operation on these inputs, if there is one already.
+    pub fn find<'g>(&'g self, op: impl Into<Op>, inputs: &[Node<'g>]) -> Option<Node<'g>> {
+        let ids: Vec<NodeId> = inputs.iter().map(|node| node.id()).collect();
+        match self.look_up(&op.into(), &ids) {
+            Found::Node(id) => Some(Node::new(self, id)),
+            Found::Free(_) => None,
+        }
+    }
+
     /// The node that is this operation on these inputs, or the key for it.
     fn look_up(&self, op: &Op, inputs: &[NodeId]) -> Found {
         let mut hasher = KeyHasher::default();

@@ -6,7 +6,7 @@ use kerros_core::program::Binary as Function;
 use kerros_core::{DType, Result, Tensor};
 use kerros_graph::decompose::rewrite;
 use kerros_graph::eval::evaluate_primitive;
-use kerros_graph::ops::{Broadcast, Literal};
+use kerros_graph::ops::{Broadcast, Literal, Select};
 use kerros_graph::{Graph, Node, NodeData, NodeId, Op, Tier};
 
 /// Results of up to this many elements are folded into constants.
@@ -44,10 +44,35 @@ fn simpler<'g>(node: &NodeData, inputs: &[Node<'g>]) -> Option<Node<'g>> {
             let below = operand_of(inputs[0], |op| matches!(op, Op::Broadcast(_)))?;
             Some(graph.apply(Broadcast { shape: node.ty.shape.clone() }, &[below]))
         }
+        Op::Select(_) => gated_by_result(inputs),
         // Derivatives have been taken: these only pass a value on.
         Op::StopGradient(_) | Op::ReplaceGradient(_) => Some(inputs[0]),
         _ => None,
     }
+}
+
+/// `select(x <= 0, 0, dy)` as `select(y <= 0, 0, dy)`, where `y = select(x <= 0, 0, x)` is there: on
+/// the way back through relu its result, which most often is kept anyway, says the same as
+/// `x <= 0`, which then need not be.
+fn gated_by_result<'g>(inputs: &[Node<'g>]) -> Option<Node<'g>> {
+    let &[closed, zero, value] = inputs else { return None };
+    let graph = closed.graph();
+    let (below, x, limit) = {
+        let nodes = graph.nodes();
+        let data = &nodes[closed.id().index()];
+        let Op::Binary(below) = &data.op else { return None };
+        (below.clone(), graph.node(data.inputs[0]), graph.node(data.inputs[1]))
+    };
+    if below.function != Function::Le
+        || value.id() == x.id()
+        || !is_scalar(zero, 0.0)
+        || !is_scalar(limit, 0.0)
+    {
+        return None;
+    }
+    let y = graph.find(Select, &[closed, zero, x])?;
+    let closed = graph.apply(below, &[y, limit]);
+    Some(graph.apply(Select, &[closed, zero, value]))
 }
 
 /// The first operand of a node, if its operation is one of some.
@@ -73,8 +98,13 @@ fn constant(node: Node<'_>) -> Option<Tensor> {
 }
 
 fn is_one(node: Node<'_>) -> bool {
+    is_scalar(node, 1.0)
+}
+
+/// Whether every element of a node is this number.
+fn is_scalar(node: Node<'_>, number: f64) -> bool {
     constant(node).is_some_and(|value| {
-        value.dtype() == DType::F32 && value.num_elements() == 1 && value.to_vec_f64()[0] == 1.0
+        value.dtype() == DType::F32 && value.num_elements() == 1 && value.to_vec_f64()[0] == number
     })
 }
 

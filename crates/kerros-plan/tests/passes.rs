@@ -8,7 +8,7 @@ use kerros_core::{DType, Tensor};
 use kerros_graph::decompose::decompose_all;
 use kerros_graph::eval::evaluate;
 use kerros_graph::verify::verify;
-use kerros_graph::{Graph, Node, NodeId, StateId, Type, grad};
+use kerros_graph::{Graph, Node, NodeId, Op, StateId, Type, grad};
 use kerros_plan::check::check;
 use kerros_plan::simplify::simplify;
 use kerros_plan::{CompileOptions, Device, Feed, Reference, compile, explain};
@@ -66,6 +66,31 @@ fn simplifying_keeps_every_bit() {
         after += num_computed(&simple);
     }
     assert!(after * 100 < before * 95, "{before} operations, {after} after simplifying");
+}
+
+#[test]
+fn the_way_back_through_relu_keeps_its_result_alone() {
+    let graph = Graph::new();
+    let x = graph.input("x", [4], DType::F32);
+    let y = (x * 3.0).relu();
+    let dx = grad((y * y).sum(&[0]), &[x]).unwrap()[0];
+    // What the conditions of all choices are of.
+    let compared = |graph: &Graph| {
+        let nodes = graph.nodes();
+        let chosen = nodes.iter().filter(|node| matches!(node.op, Op::Select(_)));
+        let closed = chosen.map(|node| &nodes[node.inputs[0].index()]);
+        let is_choice = |id: NodeId| matches!(nodes[id.index()].op, Op::Select(_));
+        closed.map(|closed| is_choice(closed.inputs[0])).collect::<Vec<bool>>()
+    };
+    let roots = [y.id(), dx.id()];
+    let (copied, _) = decompose_all(&graph, &roots, |_| false).unwrap();
+    let (simple, simple_roots) = simplify(&graph, &roots).unwrap();
+    assert_eq!((compared(&copied), compared(&simple)), (vec![false; 2], vec![false, true]));
+    let values = Values {
+        inputs: vec![Tensor::new([4], [-1.0f32, -0.0, 2.0, f32::NAN]).unwrap()],
+        states: Vec::new(),
+    };
+    assert_eq!(results(&simple, &simple_roots, &values), results(&graph, &roots, &values));
 }
 
 #[test]
