@@ -80,7 +80,9 @@ impl Share {
             Kernel::PartProducts { m, n, k, chunks } => {
                 Share::PerPart { len: m * n, rows: k / chunks }
             }
-            Kernel::PieceSums { inner, .. } => Share::PerPart { len: inner, rows: COLUMN_PIECE },
+            Kernel::PieceSums { rows, inner } if rows == step.split.rows() => {
+                Share::PerPart { len: inner, rows: COLUMN_PIECE }
+            }
             _ => Share::new(plan, step, operand, passing),
         }
     }
@@ -234,7 +236,7 @@ impl<'a> Work<'a> {
             &Kernel::PartProducts { m, n, k, chunks } => {
                 return self.part_products([m, n, k], k / chunks, &mut scratch.gemm);
             }
-            &Kernel::PieceSums { inner, .. } => self.piece_sums(inner),
+            &Kernel::PieceSums { rows, inner } => self.piece_sums(rows / self.prepared.rows, inner),
             &Kernel::Combine { len, order, bias, relu, .. } => {
                 let first = self.elements().start;
                 let finish = chunks::Finish { bias: bias.then(|| self.read(1)), relu };

@@ -3,7 +3,7 @@
 
 use kerros_core::{DType, Tensor};
 use kerros_cpu::{Cpu, CpuOptions};
-use kerros_graph::ops::LinearActivation;
+use kerros_graph::ops::{ConvSpec, LinearActivation};
 use kerros_graph::{Graph, Node, Op, StateId, Type, grad};
 use kerros_kernels::Isa;
 use kerros_plan::{CompileOptions, Device, Feed, Reference};
@@ -360,6 +360,31 @@ fn gathered_columns_of_weights_that_stay() {
 
 /// So many rows that threads take a few at a time through several steps, and what lies between
 /// these steps has room for a few only.
+/// Sums down channels, added up by threads that have some of the items: of what a convolution made,
+/// of squares that nothing else needs, and of a derivative. The items are cut unevenly.
+#[test]
+fn columns_are_summed_where_they_are_made() {
+    let graph = Graph::new();
+    let x = graph.input("x", [7, 16, 32, 3], DType::F32);
+    let kernel = graph.state(StateId(0), "k", [3, 3, 3, 19], DType::F32);
+    let mut draw = Draw::new(23);
+    let y = x.conv(kernel, ConvSpec { padding: vec![(1, 1); 2], ..ConvSpec::new(2) });
+    let mean = y.sum(&[0, 1, 2]) * (1.0 / 3584.0);
+    let centred = y - mean.broadcast_to(y.shape());
+    let variance = (centred * centred).sum(&[0, 1, 2]) * (1.0 / 3584.0);
+    let scale = (variance + 1e-3).rsqrt();
+    let normal = (centred * scale.broadcast_to(y.shape())).relu();
+    let loss = (normal * normal * normal).mean_all();
+    let gradient = grad(loss, &[kernel]).unwrap()[0];
+    graph.assign(kernel, kernel - gradient * 0.1);
+    let cpu = Cpu::new().unwrap();
+    let executable = cpu.compile(&graph, &[loss.id()], &CompileOptions::default()).unwrap();
+    assert!(executable.explain().contains("piece_sums{3584, 19}"), "{}", executable.explain());
+    let states = [draw.tensor(&kernel.ty(), (-0.5, 0.5))];
+    let inputs = [draw.tensor(&x.ty(), (-1.0, 1.0))];
+    everywhere("sums of columns", &graph, &[loss], &inputs, &states, 2);
+}
+
 #[test]
 fn blocks_of_rows() {
     let graph = Graph::new();

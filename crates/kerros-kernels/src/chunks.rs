@@ -37,35 +37,54 @@ struct AddRows<'a> {
     sums: &'a mut [f32],
 }
 
-/// Registers of sums side by side.
-const BLOCK: usize = 4;
-
 impl Kernel for AddRows<'_> {
     type Output = ();
 
     #[inline(always)]
-    fn run<V: Lanes>(self) {
+    fn run<V: Lanes>(mut self) {
+        let mut first = 0;
+        first = self.blocks::<V, 8>(first);
+        first = self.blocks::<V, 4>(first);
+        first = self.blocks::<V, 2>(first);
+        first = self.blocks::<V, 1>(first);
         let AddRows { rows, fresh, sums } = self;
-        let columns = sums.len();
-        for (at, sums) in sums.chunks_mut(BLOCK * V::WIDTH).enumerate() {
-            let first = at * BLOCK * V::WIDTH;
-            let mut totals = [V::splat(0.0); BLOCK];
-            if !fresh {
-                for (total, sums) in totals.iter_mut().zip(sums.chunks(V::WIDTH)) {
-                    *total = load(sums, sums.len());
-                }
-            }
+        let (columns, rest) = (sums.len(), &mut sums[first..]);
+        if !rest.is_empty() {
+            let len = rest.len();
+            let mut total = if fresh { V::splat(0.0) } else { load(rest, len) };
             for row in rows.chunks_exact(columns) {
-                let row = &row[first..first + sums.len()];
-                for (total, row) in totals.iter_mut().zip(row.chunks(V::WIDTH)) {
-                    *total = total.add(load(row, row.len()));
+                total = total.add(load(&row[first..], len));
+            }
+            store(total, rest, len);
+        }
+    }
+}
+
+impl AddRows<'_> {
+    /// Adds to blocks of `B` whole registers of sums from column `first` on. The column after them.
+    #[inline(always)]
+    fn blocks<V: Lanes, const B: usize>(&mut self, mut first: usize) -> usize {
+        let columns = self.sums.len();
+        while columns - first >= B * V::WIDTH {
+            let sums = &mut self.sums[first..first + B * V::WIDTH];
+            let mut totals = [V::splat(0.0); B];
+            if !self.fresh {
+                for (b, total) in totals.iter_mut().enumerate() {
+                    *total = V::load(&sums[b * V::WIDTH..]);
                 }
             }
-            for (total, sums) in totals.into_iter().zip(sums.chunks_mut(V::WIDTH)) {
-                let len = sums.len();
-                store(total, sums, len);
+            for row in self.rows.chunks_exact(columns) {
+                let row = &row[first..first + B * V::WIDTH];
+                for (b, total) in totals.iter_mut().enumerate() {
+                    *total = total.add(V::load(&row[b * V::WIDTH..]));
+                }
             }
+            for (b, total) in totals.into_iter().enumerate() {
+                total.store(&mut sums[b * V::WIDTH..]);
+            }
+            first += B * V::WIDTH;
         }
+        first
     }
 }
 

@@ -43,7 +43,7 @@ pub fn cut_into_chunks(plan: &mut Plan, limits: ChunkLimits) {
     }
     // From the last on, so that the places of the others stay.
     for (at, sum) in sums.into_iter().rev().filter(|(_, sum)| sum.rows == rows) {
-        cut(plan, at, sum, chunks);
+        cut(plan, at, sum.parts, Split::Chunks { rows, chunks });
     }
 }
 
@@ -51,12 +51,25 @@ pub fn cut_into_chunks(plan: &mut Plan, limits: ChunkLimits) {
 struct Sum {
     /// How many rows.
     rows: usize,
-    /// What a chunk of rows gives.
-    kernel: Kernel,
-    /// How many parts all chunks give together, how long each is, and how they are added.
-    parts: usize,
-    len: usize,
-    order: Order,
+    parts: Parts,
+}
+
+/// The parts of a sum.
+pub(crate) struct Parts {
+    /// What gives them.
+    pub kernel: Kernel,
+    /// How many there are, how long each is, and how they are added.
+    pub count: usize,
+    pub len: usize,
+    pub order: Order,
+}
+
+impl Parts {
+    /// Those of a sum down the columns of `[rows, inner]`.
+    pub(crate) fn of_columns(rows: usize, inner: usize) -> Self {
+        let kernel = Kernel::PieceSums { rows, inner };
+        Parts { kernel, count: rows / COLUMN_PIECE, len: inner, order: Order::Tree }
+    }
 }
 
 /// What a step sums over rows, if it does, and if it pays to cut it into chunks.
@@ -74,21 +87,17 @@ fn sum(plan: &Plan, at: usize, limits: ChunkLimits) -> Option<Sum> {
             gate: false,
         } => Sum {
             rows,
-            kernel: Kernel::ChunkProducts { rows, m, n },
-            parts: rows / CONTRACTION_CHUNK,
-            len: m * n,
-            order: Order::InTurn,
+            parts: Parts {
+                kernel: Kernel::ChunkProducts { rows, m, n },
+                count: rows / CONTRACTION_CHUNK,
+                len: m * n,
+                order: Order::InTurn,
+            },
         },
         Kernel::Reduce { kind: ReduceKind::Sum, int: false, outer: 1, len: rows, inner }
             if inner > 1 =>
         {
-            Sum {
-                rows,
-                kernel: Kernel::PieceSums { rows, inner },
-                parts: rows / COLUMN_PIECE,
-                len: inner,
-                order: Order::Tree,
-            }
+            Sum { rows, parts: Parts::of_columns(rows, inner) }
         }
         _ => return None,
     };
@@ -96,7 +105,7 @@ fn sum(plan: &Plan, at: usize, limits: ChunkLimits) -> Option<Sum> {
     let pays = chunks > 1
         && found.rows.is_multiple_of(CONTRACTION_CHUNK)
         && chunks.is_multiple_of(limits.threads.max(1))
-        && 4 * found.len <= limits.bytes;
+        && 4 * found.parts.len <= limits.bytes;
     let divided = step.reads.iter().all(|read| by_rows(plan, read.buffer, found.rows, at));
     (pays && divided).then_some(found)
 }
@@ -114,29 +123,29 @@ fn by_rows(plan: &Plan, buffer: BufferId, rows: usize, before: usize) -> bool {
         && (is_input || is_temporary && plan.steps[..before].iter().all(own))
 }
 
-/// Puts two steps in place of a sum: the sums of the chunks, and the sum of those.
-fn cut(plan: &mut Plan, at: usize, sum: Sum, chunks: usize) {
-    let Sum { rows, kernel, parts, len, order } = sum;
+/// Puts two steps in place of a sum: its parts, divided so, and the sum of those.
+pub(crate) fn cut(plan: &mut Plan, at: usize, parts: Parts, split: Split) {
+    let Parts { kernel, count, len, order } = parts;
     let step = &plan.steps[at];
-    let ty = Type::new(plan.buffers[step.writes[0].buffer].ty.dtype, [parts, len]);
+    let ty = Type::new(plan.buffers[step.writes[0].buffer].ty.dtype, [count, len]);
     let buffer = plan.buffers.len();
     let part = |buffer: BufferId| Operand { buffer, access: Access::Part };
-    let of_chunks = Step {
+    let of_parts = Step {
         kernel,
         reads: step.reads.iter().map(|read| part(read.buffer)).collect(),
         writes: vec![part(buffer)],
-        split: Split::Chunks { rows, chunks },
+        split,
         cost: step.cost,
         origin: step.origin.clone(),
     };
     let whole = Step {
-        kernel: Kernel::Combine { parts, len, order, bias: false, relu: false },
+        kernel: Kernel::Combine { parts: count, len, order, bias: false, relu: false },
         reads: vec![Operand { buffer, access: Access::Whole }],
         writes: step.writes.clone(),
         split: step.split,
-        cost: parts * len,
+        cost: count * len,
         origin: step.origin.clone(),
     };
     plan.buffers.push(Buffer { home: Home::Arena(0), ty });
-    plan.steps.splice(at..=at, [of_chunks, whole]);
+    plan.steps.splice(at..=at, [of_parts, whole]);
 }

@@ -7,6 +7,7 @@ use kerros_graph::{Graph, NodeData, NodeId, Op, StateId};
 
 use crate::check::check;
 use crate::chunks::cut_into_chunks;
+use crate::column_sums::sum_where_made;
 use crate::device::CompileOptions;
 use crate::gates::join_gates;
 use crate::lower::lower;
@@ -57,6 +58,7 @@ pub fn compile(
             cut_into_chunks(&mut plan, limits);
             keep_weights(&mut plan, limits);
         }
+        sum_where_made(&mut plan);
     }
     schedule(&mut plan);
     place(&mut plan);

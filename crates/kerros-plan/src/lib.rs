@@ -1,13 +1,15 @@
 //! How it is computed: from a graph to a plan, and the [`Device`] that runs it.
 //!
 //! [`compile()`] is the road: simplify, decompose, simplify, group and `lower` to steps, join
-//! [`gates`] to products, cut sums over rows into [`chunks`], let threads keep their [`own_weights`], [`schedule`] into regions
-//! between barriers, [`place`] in the arena, [`check`].
+//! [`gates`] to products, cut sums over rows into [`chunks`] and [`column_sums`], let threads keep
+//! their [`own_weights`], [`schedule`] into regions between barriers, [`place`] in the arena,
+//! [`check`].
 #![forbid(unsafe_code)]
 
 pub mod attention;
 pub mod check;
 pub mod chunks;
+pub mod column_sums;
 pub mod compile;
 pub mod device;
 pub mod explain;

@@ -178,7 +178,8 @@ pub enum Kernel {
         chunks: usize,
     },
     /// The sum of each piece of rows, as the law of reductions cuts them: reads `[rows, inner]`,
-    /// writes `[pieces, inner]`.
+    /// writes `[pieces, inner]`. Each row that the step is divided by is one of these, or several
+    /// pieces.
     PieceSums {
         /// How many rows.
         rows: usize,

@@ -56,10 +56,11 @@ impl Work<'_> {
         Ok(())
     }
 
-    /// What these rows add to the sums of their pieces.
-    pub(super) fn piece_sums(&self, inner: usize) {
+    /// What these rows, each of so many to be added, add to the sums of their pieces.
+    pub(super) fn piece_sums(&self, each: usize, inner: usize) {
         let (rows, sums) = (self.read(0), self.write(0));
-        for (part, own, fresh) in parts(&self.rows, COLUMN_PIECE) {
+        let added = self.rows.start * each..self.rows.end * each;
+        for (part, own, fresh) in parts(&added, COLUMN_PIECE) {
             let sums = &mut sums[part * inner..(part + 1) * inner];
             add_rows(self.isa, &rows[own.start * inner..own.end * inner], fresh, sums);
         }
