@@ -19,6 +19,8 @@ pub enum DType {
     I32,
     /// Signed 64-bit integer, `"int64"`.
     I64,
+    /// Signed byte, `"int8"`: the weights of quantized layers in files.
+    I8,
     /// Unsigned byte, `"uint8"`.
     U8,
     /// Truth value. One byte in a [`crate::Tensor`]; `0.0` or `1.0` as `f32` inside a plan.
@@ -31,7 +33,7 @@ impl DType {
         match self {
             DType::F32 | DType::I32 => 4,
             DType::F64 | DType::I64 => 8,
-            DType::U8 | DType::Bool => 1,
+            DType::I8 | DType::U8 | DType::Bool => 1,
         }
     }
 
@@ -42,6 +44,7 @@ impl DType {
             DType::F64 => "float64",
             DType::I32 => "int32",
             DType::I64 => "int64",
+            DType::I8 => "int8",
             DType::U8 => "uint8",
             DType::Bool => "bool",
         }
@@ -63,13 +66,12 @@ impl FromStr for DType {
     type Err = Error;
 
     fn from_str(name: &str) -> Result<Self, Error> {
-        [DType::F32, DType::F64, DType::I32, DType::I64, DType::U8, DType::Bool]
-            .into_iter()
-            .find(|dtype| dtype.name() == name)
-            .ok_or_else(|| {
-                Error::new(ErrorKind::Unsupported, format!("unknown dtype `{name}`"))
-                    .expected("float32, float64, int32, int64, uint8 or bool")
-            })
+        const ALL: [DType; 7] =
+            [DType::F32, DType::F64, DType::I32, DType::I64, DType::I8, DType::U8, DType::Bool];
+        ALL.into_iter().find(|dtype| dtype.name() == name).ok_or_else(|| {
+            Error::new(ErrorKind::Unsupported, format!("unknown dtype `{name}`"))
+                .expected("float32, float64, int32, int64, int8, uint8 or bool")
+        })
     }
 }
 
@@ -90,6 +92,9 @@ impl Element for i32 {
 }
 impl Element for i64 {
     const DTYPE: DType = DType::I64;
+}
+impl Element for i8 {
+    const DTYPE: DType = DType::I8;
 }
 impl Element for u8 {
     const DTYPE: DType = DType::U8;

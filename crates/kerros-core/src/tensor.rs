@@ -182,6 +182,33 @@ impl Tensor {
         }
     }
 
+    /// The elements as `i8`, when every one is a whole number from -128 to 127.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Data`] naming the first element that is not.
+    pub fn to_i8(&self) -> Result<Self> {
+        if self.dtype == DType::I8 {
+            return Ok(self.clone());
+        }
+        let mut out = Tensor::zeros(self.shape.clone(), DType::I8);
+        let to: &mut [i8] = bytemuck::cast_slice_mut(out.bytes_mut());
+        let mut bad = None;
+        self.for_each_f64(|index, value| {
+            to[index] = value as i8;
+            if f64::from(to[index]) != value && bad.is_none() {
+                bad = Some((index, value));
+            }
+        });
+        match bad {
+            None => Ok(out),
+            Some((index, value)) => Err(Error::new(
+                ErrorKind::Data,
+                format!("element {index} is {value}, in a tensor of shape {}", self.shape),
+            )
+            .expected("whole numbers from -128 to 127")),
+        }
+    }
+
     /// Visits every element as `f64`. `i64` values beyond 2^53 are rounded.
     pub fn for_each_f64(&self, mut visit: impl FnMut(usize, f64)) {
         fn each<T: Element>(
@@ -200,6 +227,7 @@ impl Tensor {
             DType::F64 => each(bytes, |v: f64| v, &mut visit),
             DType::I32 => each(bytes, |v: i32| v as f64, &mut visit),
             DType::I64 => each(bytes, |v: i64| v as f64, &mut visit),
+            DType::I8 => each(bytes, |v: i8| v as f64, &mut visit),
             DType::U8 | DType::Bool => each(bytes, |v: u8| v as f64, &mut visit),
         }
     }
@@ -307,6 +335,17 @@ mod tests {
             Tensor::new([1], [3i64]).unwrap().to_i32().unwrap().as_slice::<i32>().unwrap(),
             [3]
         );
+    }
+
+    #[test]
+    fn what_does_not_fit_a_byte_is_named() {
+        let fits = Tensor::new([3], [-128.0f32, 0.0, 127.0]).unwrap();
+        assert_eq!(fits.to_i8().unwrap().as_slice::<i8>().unwrap(), [-128, 0, 127]);
+        assert_eq!(fits.to_i8().unwrap().to_f32(), fits);
+        for bad in [128.0f32, -128.5, 0.5, f32::NAN] {
+            let error = Tensor::new([2], [1.0, bad]).unwrap().to_i8().unwrap_err();
+            assert!(error.to_string().contains("element 1 is"), "{error}");
+        }
     }
 
     #[test]

@@ -19,7 +19,7 @@ pub fn first_non_finite(tensor: &Tensor) -> Option<(usize, usize, f64)> {
     let (index, value) = match tensor.dtype() {
         DType::F32 => find(tensor.as_slice::<f32>().ok()?, all_finite_f32, f64::from)?,
         DType::F64 => find(tensor.as_slice::<f64>().ok()?, all_finite_f64, |v| v)?,
-        DType::I32 | DType::I64 | DType::U8 | DType::Bool => return None,
+        DType::I32 | DType::I64 | DType::I8 | DType::U8 | DType::Bool => return None,
     };
     let row_len: usize = tensor.shape().iter().skip(1).product();
     Some((index / row_len, index, value))

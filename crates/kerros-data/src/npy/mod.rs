@@ -146,6 +146,7 @@ fn header_of(tensor: &Tensor) -> Vec<u8> {
         DType::F64 => format!("{order}f8"),
         DType::I32 => format!("{order}i4"),
         DType::I64 => format!("{order}i8"),
+        DType::I8 => "|i1".to_string(),
         DType::U8 => "|u1".to_string(),
         DType::Bool => "|b1".to_string(),
     };

@@ -8,9 +8,10 @@ use serde_json::json;
 use super::activation::serialize_activation;
 use super::low_rank::{LowRank, low_rank_methods};
 use super::options::{
-    layer_methods, refuse_given, resolve_constraint, resolve_regularizer, serialize_constraint,
+    layer_methods, resolve_constraint, resolve_regularizer, serialize_constraint,
     serialize_regularizer,
 };
+use super::quantized::{Mode, Product, Quantized, Table};
 use super::{Call, Layer, Options, Weight};
 use crate::activations::Activation;
 use crate::constraints::Constraint;
@@ -37,6 +38,9 @@ use crate::regularizers::Regularizer;
 ///   its place. Default: none. As in Keras a `.keras` or `.weights.h5` file holds their sum, and
 ///   the product begins at 0 again.
 ///
+/// Of a model that Keras has quantized, or [`Model::quantize`](crate::Model::quantize) has, the
+/// kernel is one of whole numbers: `q / s` with a scale `s` for each unit.
+///
 /// # Example
 /// ```
 /// use kerros::layers::Dense;
@@ -57,6 +61,7 @@ pub struct Dense {
     kernel_constraint: Option<Choice<dyn Constraint>>,
     bias_constraint: Option<Choice<dyn Constraint>>,
     low_rank: LowRank,
+    quantized: Quantized,
 }
 
 layer_methods!(Dense);
@@ -78,6 +83,7 @@ impl Dense {
             kernel_constraint: None,
             bias_constraint: None,
             low_rank: LowRank::default(),
+            quantized: Quantized::default(),
         }
     }
 
@@ -128,6 +134,28 @@ impl Dense {
         self.bias_constraint = Some(rule.into());
         self
     }
+
+    /// The sums with a quantized kernel, if it is one.
+    fn quantized_sums<'g>(&self, x: Node<'g>, call: &Call<'_, 'g>) -> Result<Option<Node<'g>>> {
+        let width = x.shape().last();
+        let held = self.quantized.held(|| Ok(Table::dense(width, self.units)))?;
+        let Some(held) = held else { return Ok(None) };
+        let ranges = 1 + usize::from(self.use_bias);
+        let sums = self.quantized.product(
+            x,
+            &held,
+            &held.of(call.weights, ranges),
+            &Product {
+                axes: &[x.ndim() - 1],
+                multiply: &|x, kernel| Ok(x.linear(kernel, None, LinearActivation::Identity)),
+                arrange: &|scale| scale,
+                rounds_for_int4: false,
+                added: self.low_rank.product(call.weights, held.table.shape()),
+                has_gradient: true,
+            },
+        )?;
+        Ok(Some(if self.use_bias { sums + call.weights[1] } else { sums }))
+    }
 }
 
 impl Described for Dense {
@@ -148,7 +176,7 @@ impl Described for Dense {
         let constraint = serialize_constraint;
         config.insert("kernel_constraint".into(), constraint(&self.kernel_constraint));
         config.insert("bias_constraint".into(), constraint(&self.bias_constraint));
-        config.insert("quantization_config".into(), json!(null));
+        self.quantized.write(self.options.dtype, &mut config);
         self.low_rank.write(&mut config);
         config
     }
@@ -185,6 +213,8 @@ impl Layer for Dense {
         let constraint = resolve_constraint(&self.kernel_constraint)?;
         let mut kernel = Weight { regularizer, constraint, ..kernel };
         let factors = self.low_rank.factors(&mut kernel, ["lora_kernel_a", "lora_kernel_b"])?;
+        let table = || Ok(Table::dense(width, self.units));
+        let (kernel, ranges) = self.quantized.weights(kernel, table)?;
         let mut weights = vec![kernel];
         if self.use_bias {
             let bias = Weight::new("bias", [self.units], self.bias_initializer.resolve()?);
@@ -192,7 +222,7 @@ impl Layer for Dense {
             let constraint = resolve_constraint(&self.bias_constraint)?;
             weights.push(Weight { regularizer, constraint, ..bias });
         }
-        weights.extend(factors);
+        weights.extend(ranges.into_iter().chain(factors));
         Ok(weights)
     }
 
@@ -200,9 +230,17 @@ impl Layer for Dense {
         true
     }
 
+    fn quantized(&self, mode: &Mode) -> Result<Option<Arc<dyn Layer>>> {
+        let quantized = self.quantized.to(mode, self.options.dtype)?;
+        Ok(Some(Arc::new(Dense { quantized, ..self.clone() })))
+    }
+
     fn call<'g>(&self, inputs: &[Node<'g>], call: &Call<'_, 'g>) -> Result<Vec<Node<'g>>> {
         let x = inputs[0];
         let activation = self.activation.resolve()?;
+        if let Some(y) = self.quantized_sums(x, call)? {
+            return Ok(vec![activation.call(y)]);
+        }
         // ReLU joins the matrix product's kernel; its derivative needs no more than the output.
         let fused = match activation.is_relu() {
             true => LinearActivation::Relu,
@@ -225,7 +263,8 @@ pub(super) const ENTRY: Entry<dyn Layer> = Entry {
 };
 
 fn from_config(reader: &mut ConfigReader<'_>) -> Result<Arc<dyn Layer>> {
-    let mut layer = Dense { options: Options::read(reader)?, ..Dense::new(0) };
+    let (options, quantized) = Quantized::read(reader)?;
+    let mut layer = Dense { options, quantized, ..Dense::new(0) };
     match reader.maybe_usize("units") {
         Some(units) => layer.units = units,
         None => reader.refuse("`units` is missing"),
@@ -248,7 +287,6 @@ fn from_config(reader: &mut ConfigReader<'_>) -> Result<Arc<dyn Layer>> {
     layer.kernel_constraint = constraint("kernel_constraint")?;
     layer.bias_constraint = constraint("bias_constraint")?;
     layer.low_rank = LowRank::read_rank(reader);
-    refuse_given(reader, &["quantization_config"]);
     layer.check()?;
     Ok(Arc::new(layer))
 }

@@ -5,7 +5,8 @@ use kerros_graph::Node;
 use serde_json::json;
 
 use super::low_rank::{LowRank, low_rank_methods};
-use super::options::{layer_methods, refuse_given, serialize_regularizer};
+use super::options::{layer_methods, serialize_regularizer};
+use super::quantized::{Mode, Quantized, Table};
 use super::trained::{Trained, trained_methods};
 use super::{Call, Layer, Options, Weight};
 use crate::object::{Config, ConfigReader, Described, Entry};
@@ -47,6 +48,7 @@ pub struct Embedding {
     pub(super) embeddings: Trained,
     pub(super) mask_zero: bool,
     pub(super) low_rank: LowRank,
+    pub(super) quantized: Quantized,
 }
 
 layer_methods!(Embedding);
@@ -71,6 +73,7 @@ impl Embedding {
             embeddings: Trained::new("uniform"),
             mask_zero: false,
             low_rank: LowRank::default(),
+            quantized: Quantized::default(),
         }
     }
 
@@ -87,6 +90,23 @@ impl Embedding {
         embeddings.gather(entry.less(0.0).select(entry + length, entry), 0)
     }
 
+    /// The vectors as a table.
+    pub(super) fn table(&self) -> Table {
+        Table::vectors(self.input_dim, self.output_dim)
+    }
+
+    /// The vectors of entries, by the layer's weights.
+    pub(super) fn vectors<'g>(&self, x: Node<'g>, weights: &[Node<'g>]) -> Result<Node<'g>> {
+        Ok(match self.quantized.held(|| Ok(self.table()))? {
+            None => self.look_up(x, self.low_rank.kernel(weights)),
+            Some(held) => {
+                let own = held.of(weights, 1);
+                let added = self.low_rank.product(weights, held.table.shape());
+                held.rows(&own, added, &|table| self.look_up(x, table))
+            }
+        })
+    }
+
     /// Which entries count, where entry 0 does not.
     pub(super) fn mask<'g>(&self, x: Node<'g>) -> Option<Node<'g>> {
         self.mask_zero.then(|| x.not_equal(0.0))
@@ -94,7 +114,8 @@ impl Embedding {
 
     /// Reads the settings.
     pub(super) fn read(reader: &mut ConfigReader<'_>) -> Result<Self> {
-        let mut layer = Embedding { options: Options::read(reader)?, ..Embedding::new(0, 0) };
+        let (options, quantized) = Quantized::read(reader)?;
+        let mut layer = Embedding { options, quantized, ..Embedding::new(0, 0) };
         for (name, place) in
             [("input_dim", &mut layer.input_dim), ("output_dim", &mut layer.output_dim)]
         {
@@ -106,7 +127,6 @@ impl Embedding {
         layer.embeddings.read(reader, "embeddings")?;
         layer.mask_zero = reader.bool("mask_zero", false);
         layer.low_rank = LowRank::read_rank(reader);
-        refuse_given(reader, &["quantization_config"]);
         reader.ignore(&["input_length"]);
         Ok(layer)
     }
@@ -128,7 +148,7 @@ impl Described for Embedding {
         config.insert("activity_regularizer".into(), activity);
         super::trained::write_constraints(&mut config, &weights);
         config.insert("mask_zero".into(), json!(self.mask_zero));
-        config.insert("quantization_config".into(), json!(null));
+        self.quantized.write(self.options.dtype, &mut config);
         self.low_rank.write(&mut config);
         config
     }
@@ -155,15 +175,21 @@ impl Layer for Embedding {
         let mut table = self.embeddings.weight("embeddings", shape)?;
         let names = ["lora_embeddings_a", "lora_embeddings_b"];
         let factors = self.low_rank.factors(&mut table, names)?;
-        Ok([table].into_iter().chain(factors).collect())
+        let (table, ranges) = self.quantized.weights(table, || Ok(self.table()))?;
+        Ok([table].into_iter().chain(ranges).chain(factors).collect())
     }
 
     fn keeps_whole_numbers(&self) -> bool {
         true
     }
 
+    fn quantized(&self, mode: &Mode) -> Result<Option<Arc<dyn Layer>>> {
+        let quantized = self.quantized.to(mode, self.options.dtype)?;
+        Ok(Some(Arc::new(Embedding { quantized, ..self.clone() })))
+    }
+
     fn call<'g>(&self, inputs: &[Node<'g>], call: &Call<'_, 'g>) -> Result<Vec<Node<'g>>> {
-        Ok(vec![self.look_up(inputs[0], self.low_rank.kernel(call.weights))])
+        Ok(vec![self.vectors(inputs[0], call.weights)?])
     }
 
     fn supports_masking(&self) -> bool {

@@ -5,8 +5,8 @@ use kerros_core::{Error, ErrorKind, Result, Tensor};
 use kerros_graph::Node;
 use serde_json::{Number, json};
 
-use super::Weight;
 use super::trained::Trained;
+use super::{Weight, quantized};
 use crate::object::{Choice, Config, ConfigReader};
 
 /// What Keras's `lora_rank` and `lora_alpha` say: `kernel + alpha / rank * A · B`, of which `A`
@@ -35,6 +35,8 @@ pub(crate) enum Role {
     Kernel,
     /// `A`, which files of Keras 3 do not hold.
     A,
+    /// What describes a quantized kernel: files hold that of the sum.
+    Range,
     /// `B`, which they do not hold either, and what the product counts.
     B {
         /// `alpha / rank`.
@@ -45,7 +47,7 @@ pub(crate) enum Role {
 impl Role {
     /// Whether it is one of the two factors.
     pub(crate) fn is_factor(self) -> bool {
-        self != Role::Kernel
+        matches!(self, Role::A | Role::B { .. })
     }
 }
 
@@ -132,12 +134,18 @@ impl LowRank {
 
     /// The kernel that is used: the first of a layer's weights, with the product of the last two.
     pub(crate) fn kernel<'g>(&self, weights: &[Node<'g>]) -> Node<'g> {
-        let (Some(rank), [kernel, .., a, b]) = (self.rank, weights) else { return weights[0] };
-        let shape = kernel.shape();
+        let kernel = weights[0];
+        self.product(weights, &kernel.shape()).map_or(kernel, |product| kernel + product)
+    }
+
+    /// What counts beside the kernel, in its shape: the product of the last two of a layer's
+    /// weights. None where the kernel learns itself.
+    pub(crate) fn product<'g>(&self, weights: &[Node<'g>], shape: &[usize]) -> Option<Node<'g>> {
+        let (Some(rank), [.., a, b]) = (self.rank, weights) else { return None };
         let rows = a.shape().num_elements() / rank.max(1);
         let alpha = self.alpha.as_ref().and_then(Number::as_f64).unwrap_or(rank as f64);
         let product = a.reshape([rows, rank]).matmul(*b).reshape(shape);
-        *kernel + product * ((alpha / rank as f64) as f32)
+        Some(product * ((alpha / rank as f64) as f32))
     }
 }
 
@@ -151,38 +159,55 @@ pub(crate) fn merged<'a>(
     mut values: Vec<Tensor>,
 ) -> Result<Vec<Tensor>> {
     let (mut kernel, mut a) = (None, None);
+    let mut quantized_factors: Option<Vec<f32>> = None;
     for (at, weight) in weights.enumerate() {
-        match weight.low_rank {
-            None => {}
-            Some(Role::Kernel) => kernel = Some(at),
-            Some(Role::A) => a = Some(at),
-            Some(Role::B { scale }) => {
-                if let (Some(kernel), Some(a)) = (kernel, a.take()) {
-                    values[kernel] = sum(&values[kernel], &values[a], &values[at], scale)?;
+        match (weight.low_rank, &weight.quantized) {
+            // One that does not learn at all stands behind its factors.
+            (Some(Role::Kernel), Some(quantized::Role::Table(held))) => {
+                if let Some(product) = quantized_factors.take() {
+                    quantized::merge(held, &product, &mut values[at..])?;
                 }
             }
+            (Some(Role::Kernel), _) => kernel = Some(at),
+            (Some(Role::A), _) => a = Some(at),
+            (Some(Role::B { scale }), _) => {
+                let Some(a) = a.take() else { continue };
+                let product = product(&values[a], &values[at], scale)?;
+                match kernel.take() {
+                    Some(kernel) => values[kernel] = sum(&values[kernel], &product)?,
+                    None => quantized_factors = Some(product),
+                }
+            }
+            (Some(Role::Range) | None, _) => {}
         }
     }
     Ok(values)
 }
 
-/// `kernel + scale * a · b`.
-fn sum(kernel: &Tensor, a: &Tensor, b: &Tensor, scale: f32) -> Result<Tensor> {
+/// `scale * a · b`.
+fn product(a: &Tensor, b: &Tensor, scale: f32) -> Result<Vec<f32>> {
     let (rank, out) = (b.shape()[0], b.shape()[1]);
     let (a, b) = (a.as_slice::<f32>()?, b.as_slice::<f32>()?);
-    let mut sums = kernel.as_slice::<f32>()?.to_vec();
-    if rank == 0 || out == 0 {
-        return Ok(kernel.clone());
+    let mut product = vec![0.0f32; a.len() / rank.max(1) * out];
+    if product.is_empty() {
+        return Ok(product);
     }
-    let mut product = vec![0.0f32; out];
-    for (sums, a) in sums.chunks_exact_mut(out).zip(a.chunks_exact(rank)) {
-        product.fill(0.0);
+    for (product, a) in product.chunks_exact_mut(out).zip(a.chunks_exact(rank)) {
         for (&a, b) in a.iter().zip(b.chunks_exact(out)) {
             product.iter_mut().zip(b).for_each(|(product, &b)| *product = a.mul_add(b, *product));
         }
-        sums.iter_mut().zip(&product).for_each(|(sum, &product)| *sum += scale * product);
     }
-    Tensor::new(kernel.shape().clone(), sums)
+    product.iter_mut().for_each(|product| *product *= scale);
+    Ok(product)
+}
+
+/// A kernel with a product added.
+fn sum(kernel: &Tensor, product: &[f32]) -> Result<Tensor> {
+    let sums = kernel.as_slice::<f32>()?.iter().zip(product);
+    Tensor::new(
+        kernel.shape().clone(),
+        sums.map(|(sum, product)| sum + product).collect::<Vec<_>>(),
+    )
 }
 
 /// The builder methods of LoRA; `$place` is where the layer keeps its [`LowRank`]. Layers that
@@ -221,7 +246,7 @@ mod tests {
         let kernel = Tensor::new([2, 2], [1.0f32, 2.0, 3.0, 4.0]).unwrap();
         let a = Tensor::new([2, 1], [1.0f32, 2.0]).unwrap();
         let b = Tensor::new([1, 2], [10.0f32, 20.0]).unwrap();
-        let sum = sum(&kernel, &a, &b, 0.5).unwrap();
+        let sum = sum(&kernel, &product(&a, &b, 0.5).unwrap()).unwrap();
         assert_eq!(sum.as_slice::<f32>().unwrap(), [6.0, 12.0, 13.0, 24.0]);
     }
 }

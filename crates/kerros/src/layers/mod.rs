@@ -43,6 +43,7 @@ pub mod options;
 pub(crate) mod part;
 mod pooling;
 mod prelu;
+pub(crate) mod quantized;
 pub mod recurrent;
 mod relu;
 mod rescaling;
@@ -227,6 +228,8 @@ pub struct Weight {
     pub is_memory: bool,
     /// What it is where a product of two matrices learns in a kernel's place (`lora_rank`).
     pub(crate) low_rank: Option<low_rank::Role>,
+    /// What it is in a layer whose table of weights is quantized.
+    pub(crate) quantized: Option<quantized::Role>,
 }
 
 impl Weight {
@@ -249,6 +252,7 @@ impl Weight {
             frozen: false,
             is_memory: false,
             low_rank: None,
+            quantized: None,
         }
     }
 
@@ -267,6 +271,7 @@ impl Weight {
             frozen: false,
             is_memory: false,
             low_rank: None,
+            quantized: None,
         }
     }
 
@@ -291,6 +296,31 @@ impl Weight {
             self.path_in_files = self.name.clone();
         }
         self
+    }
+
+    /// Bytes of one element where Keras keeps it.
+    pub fn size_bytes(&self) -> usize {
+        match self.is_byte() {
+            true => 1,
+            false => self.dtype().size_bytes(),
+        }
+    }
+
+    /// Whether it is of whole numbers that are bytes in files, as in quantized layers.
+    pub(crate) fn is_byte(&self) -> bool {
+        self.quantized.as_ref().is_some_and(quantized::Role::is_byte)
+    }
+
+    /// A value in the type in which the model keeps it.
+    ///
+    /// # Errors
+    /// Numbers that are not whole, or no bytes, where the weight is of such.
+    pub(crate) fn held(&self, value: &Tensor) -> Result<Tensor> {
+        match self.dtype() {
+            DType::I32 => value.to_i32(),
+            _ if self.is_byte() => Ok(value.to_i8()?.to_f32()),
+            _ => Ok(value.to_f32()),
+        }
     }
 
     /// The element type: `f32`, or that of the given start value.
@@ -447,6 +477,18 @@ pub trait Layer: Described {
     /// The layer as one that walks along sequences, if it does.
     fn as_recurrent(&self) -> Option<&dyn Recurrent> {
         None
+    }
+
+    /// The layer with its table of weights quantized, for [`Model::quantize`]; none for one that has
+    /// no such table, and no layer inside that has one.
+    ///
+    /// # Errors
+    /// A layer that is quantized already.
+    ///
+    /// [`Model::quantize`]: crate::Model::quantize
+    fn quantized(&self, mode: &quantized::Mode) -> Result<Option<Arc<dyn Layer>>> {
+        let _ = mode;
+        Ok(None)
     }
 
     /// Whether it is a whole model, used as a layer.

@@ -57,9 +57,17 @@ impl Options {
     /// # Errors
     /// A regularizer that is not known; a dtype policy that is not is noted in the reader.
     pub fn read(reader: &mut ConfigReader<'_>) -> Result<Self> {
+        let dtype = DTypePolicy::read(reader);
+        Options::read_as(reader, dtype)
+    }
+
+    /// Reads the options but for the dtype policy, which is this.
+    ///
+    /// # Errors
+    /// A regularizer that is not known.
+    pub(crate) fn read_as(reader: &mut ConfigReader<'_>, dtype: DTypePolicy) -> Result<Self> {
         let name = reader.maybe_string("name");
         let trainable = reader.bool("trainable", true);
-        let dtype = DTypePolicy::read(reader);
         let activity_regularizer =
             reader.object::<dyn Regularizer>("activity_regularizer")?.map(Choice::Object);
         Ok(Options { name, trainable, dtype, activity_regularizer, origin: Origin::default() })

@@ -6,6 +6,7 @@ use serde_json::json;
 
 use super::low_rank::low_rank_methods;
 use super::options::{layer_methods, maybe_f64, refuse_given};
+use super::quantized::{Mode, Product, Table};
 use super::trained::trained_methods;
 use super::{Call, Embedding, Layer, Options, Weight};
 use crate::object::{Config, ConfigReader, Described, Entry};
@@ -90,23 +91,61 @@ impl ReversibleEmbedding {
         self
     }
 
+    /// The table of the way back, where it is one of its own.
+    fn reversed_table(&self) -> Table {
+        Table::reversed(self.embedding.input_dim, self.embedding.output_dim)
+    }
+
     /// The way back.
-    fn scores<'g>(&self, x: Node<'g>, weights: &[Node<'g>]) -> Node<'g> {
-        let scores = match self.tie_weights {
-            true => {
-                let shape = x.shape();
-                let width = self.embedding.output_dim;
-                let rows = x.reshape([shape.num_elements() / width.max(1), width]);
-                let dims = [&shape[..shape.ndim().saturating_sub(1)], &[self.embedding.input_dim]];
-                let table = self.embedding.low_rank.kernel(weights);
-                rows.matmul_with(table, false, true).reshape(dims.concat())
-            }
-            false => x.linear(weights[1], None, kerros_graph::ops::LinearActivation::Identity),
+    fn scores<'g>(&self, x: Node<'g>, weights: &[Node<'g>]) -> Result<Node<'g>> {
+        let scores = match self.quantized_scores(x, weights)? {
+            Some(scores) => scores,
+            None if self.tie_weights => self.product(x, self.embedding.low_rank.kernel(weights)),
+            None => self.product(x, weights[1]),
         };
-        match self.logit_soft_cap {
+        Ok(match self.logit_soft_cap {
             Some(cap) => (scores / cap as f32).tanh() * cap as f32,
             None => scores,
+        })
+    }
+
+    /// Inputs times the vectors, or the way back's own table.
+    fn product<'g>(&self, x: Node<'g>, table: Node<'g>) -> Node<'g> {
+        if !self.tie_weights {
+            return x.linear(table, None, kerros_graph::ops::LinearActivation::Identity);
         }
+        let shape = x.shape();
+        let width = self.embedding.output_dim;
+        let rows = x.reshape([shape.num_elements() / width.max(1), width]);
+        let dims = [&shape[..shape.ndim().saturating_sub(1)], &[self.embedding.input_dim]];
+        rows.matmul_with(table, false, true).reshape(dims.concat())
+    }
+
+    /// The way back with a quantized table, if it is one. As in Keras LoRA does not count here.
+    fn quantized_scores<'g>(&self, x: Node<'g>, weights: &[Node<'g>]) -> Result<Option<Node<'g>>> {
+        let quantized = &self.embedding.quantized;
+        let Some(vectors) = quantized.held(|| Ok(self.embedding.table()))? else {
+            return Ok(None);
+        };
+        let of_vectors = vectors.of(weights, 1);
+        let (held, own) = match quantized.held(|| Ok(self.reversed_table()))? {
+            Some(reversed) if !self.tie_weights => {
+                // Behind the vectors; the blocks are theirs.
+                let own = &weights[of_vectors.len()..];
+                let own = reversed.of(own, 1).into_iter().chain(of_vectors.get(3).copied());
+                (reversed, own.collect())
+            }
+            _ => (vectors, of_vectors),
+        };
+        let product = Product {
+            axes: &[x.ndim() - 1],
+            multiply: &|x, table| Ok(self.product(x, table)),
+            arrange: &|scale| scale,
+            rounds_for_int4: true,
+            added: None,
+            has_gradient: false,
+        };
+        quantized.product(x, &held, &own, &product).map(Some)
     }
 }
 
@@ -150,7 +189,10 @@ impl Layer for ReversibleEmbedding {
         if !self.tie_weights {
             let shape = [self.embedding.output_dim, self.embedding.input_dim];
             let start = self.embedding.embeddings.initializer.resolve()?;
-            weights.push(Weight::new("reverse_embeddings", shape, start));
+            let table = Weight::new("reverse_embeddings", shape, start);
+            let (table, ranges) =
+                self.embedding.quantized.weights(table, || Ok(self.reversed_table()))?;
+            weights.extend([table].into_iter().chain(ranges));
         }
         Ok(weights)
     }
@@ -159,19 +201,23 @@ impl Layer for ReversibleEmbedding {
         true
     }
 
+    fn quantized(&self, mode: &Mode) -> Result<Option<Arc<dyn Layer>>> {
+        let mut layer = self.clone();
+        layer.embedding.quantized = layer.embedding.quantized.to(mode, self.options().dtype)?;
+        Ok(Some(Arc::new(layer)))
+    }
+
     fn call<'g>(&self, inputs: &[Node<'g>], call: &Call<'_, 'g>) -> Result<Vec<Node<'g>>> {
         let x = inputs[0];
         if !call.flag("reverse") {
-            return Ok(vec![
-                self.embedding.look_up(x, self.embedding.low_rank.kernel(call.weights)),
-            ]);
+            return Ok(vec![self.embedding.vectors(x, call.weights)?]);
         }
         let shape = x.shape();
         if shape.ndim() < 2 || shape.last() != self.embedding.output_dim {
             return Err(Error::new(ErrorKind::Shape, format!("an input of shape {shape}"))
                 .expected(format!("[batch, .., {}]", self.embedding.output_dim)));
         }
-        Ok(vec![self.scores(x, call.weights)])
+        Ok(vec![self.scores(x, call.weights)?])
     }
 
     fn supports_masking(&self) -> bool {

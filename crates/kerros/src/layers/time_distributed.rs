@@ -5,6 +5,7 @@ use kerros_core::{Error, ErrorKind, Result, Shape};
 use kerros_graph::Node;
 
 use super::options::layer_methods;
+use super::quantized::Mode;
 use super::{Call, Layer, Options, Weight, part, wrapper};
 use crate::model::IntoLayer;
 use crate::object::{Config, ConfigReader, Described, Entry};
@@ -16,6 +17,9 @@ use crate::object::{Config, ConfigReader, Described, Entry};
 ///
 /// # Parameters
 /// - `layer`: a layer of one input and one output.
+///
+/// A layer whose weights are quantized ([`Model::quantize`](crate::Model::quantize)) is applied as
+/// anywhere else; Keras 3.15 forgets the scales of its weights here.
 ///
 /// A layer that learns from its batches, such as BatchNormalization, sees each step as a batch
 /// of its own, as in Keras.
@@ -121,6 +125,12 @@ impl Described for TimeDistributed {
 impl Layer for TimeDistributed {
     fn options(&self) -> &Options {
         &self.options
+    }
+
+    fn quantized(&self, mode: &Mode) -> Result<Option<Arc<dyn Layer>>> {
+        let options = self.options.clone();
+        let around = |layer| -> Arc<dyn Layer> { Arc::new(TimeDistributed { options, layer }) };
+        Ok(self.layer.quantized(mode)?.map(around))
     }
 
     fn check(&self) -> Result<()> {

@@ -5,6 +5,7 @@ use kerros_core::{Error, ErrorKind, Result, Shape};
 use kerros_graph::Node;
 
 use super::options::layer_methods;
+use super::quantized::Mode;
 use super::{Call, Layer, Options, Weight, part};
 use crate::model::{IntoLayer, Masked};
 use crate::object::{Config, ConfigReader, Described, Entry};
@@ -62,6 +63,12 @@ impl Described for Wrapper {
 impl Layer for Wrapper {
     fn options(&self) -> &Options {
         &self.options
+    }
+
+    fn quantized(&self, mode: &Mode) -> Result<Option<Arc<dyn Layer>>> {
+        let options = self.options.clone();
+        let around = |layer| -> Arc<dyn Layer> { Arc::new(Wrapper { options, layer }) };
+        Ok(self.layer.quantized(mode)?.map(around))
     }
 
     fn check(&self) -> Result<()> {

@@ -21,6 +21,7 @@ pub mod network;
 mod order;
 pub mod partial_shape;
 pub mod pipeline;
+mod quantize;
 pub mod seed;
 pub mod sequential;
 pub mod submodel;

@@ -6,6 +6,7 @@ use kerros_core::{DType, Error, ErrorKind, Origin, Result};
 use kerros_graph::Node;
 
 use super::{Arguments, PartialShape, names};
+use crate::layers::quantized::Mode;
 use crate::layers::{DTypePolicy, Layer, Weight};
 
 /// The layers of a model, and how values flow through them: what a trainer needs to know.
@@ -195,6 +196,25 @@ impl Network {
             }
         }
         self.name = name;
+    }
+
+    /// Quantizes the tables of all layers that have some, and says whether any has. The network
+    /// is to be built again then.
+    ///
+    /// # Errors
+    /// A layer that is quantized already.
+    pub(super) fn quantize(&mut self, mode: &Mode) -> Result<bool> {
+        let mut is_any = false;
+        for entry in &mut self.layers {
+            let origin = entry.origin();
+            let found = entry.layer.quantized(mode).map_err(|error| error.at(&origin))?;
+            if let Some(layer) = found {
+                entry.layer = layer;
+                is_any = true;
+            }
+        }
+        self.is_built &= !is_any;
+        Ok(is_any)
     }
 
     /// Checks all that is known before shapes are.

@@ -8,6 +8,7 @@ use kerros_graph::Node;
 
 use super::{IntoLayer, Masked, Model, Network, PartialShape};
 use crate::layers::options::layer_methods;
+use crate::layers::quantized::Mode;
 use crate::layers::{Call, Layer, Options, Start, Weight};
 use crate::object::{Config, ConfigReader, Described, Entry};
 use crate::saving;
@@ -143,6 +144,15 @@ impl Layer for Submodel {
 
     fn supports_masking(&self) -> bool {
         true
+    }
+
+    fn quantized(&self, mode: &Mode) -> Result<Option<Arc<dyn Layer>>> {
+        let mut network = self.network().clone();
+        let layer = |network| Submodel::new(network, None, self.options.clone());
+        Ok(match network.quantize(mode)? {
+            true => Some(Arc::new(layer(network))),
+            false => None,
+        })
     }
 
     fn module(&self) -> &'static str {

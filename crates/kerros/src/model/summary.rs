@@ -1,6 +1,6 @@
 //! The model as a table, in Keras's form.
 
-use kerros_core::{DType, Result, Shape};
+use kerros_core::{Result, Shape};
 
 use super::{Model, PartialShape};
 
@@ -50,7 +50,7 @@ impl Model {
                 continue;
             }
             let which = usize::from(!network.is_trained(place));
-            sums[which].add(&entry.weight.shape, entry.weight.dtype());
+            sums[which].add(&entry.weight.shape, entry.weight.size_bytes());
         }
         let optimizer = self.optimizer_total();
         let all = sums[0].and(sums[1]).and(optimizer.unwrap_or_default());
@@ -66,7 +66,7 @@ impl Model {
     fn optimizer_total(&self) -> Option<Total> {
         let own = self.compiled.as_ref()?.optimizer_states.as_ref()?;
         let mut total = Total::default();
-        own.types().iter().for_each(|ty| total.add(&ty.shape, ty.dtype));
+        own.types().iter().for_each(|ty| total.add(&ty.shape, ty.dtype.size_bytes()));
         Some(total)
     }
 
@@ -91,9 +91,9 @@ struct Total {
 }
 
 impl Total {
-    fn add(&mut self, shape: &Shape, dtype: DType) {
+    fn add(&mut self, shape: &Shape, size_bytes: usize) {
         self.count += shape.num_elements();
-        self.bytes += shape.num_elements() * dtype.size_bytes();
+        self.bytes += shape.num_elements() * size_bytes;
     }
 
     fn and(self, other: Total) -> Total {

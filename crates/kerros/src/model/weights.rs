@@ -80,10 +80,8 @@ impl Model {
                 .expected(entry.weight.shape.to_string())
                 .at(&origin));
             }
-            typed.push(match entry.weight.dtype() {
-                kerros_core::DType::I32 => value.to_i32()?,
-                _ => value.to_f32(),
-            });
+            let value = entry.weight.held(value);
+            typed.push(value.map_err(|error| error.context(format!("`{}`", entry.path)))?);
         }
         for ((_, id), value) in entries.into_iter().zip(&typed) {
             states.store.write(*id, value)?;

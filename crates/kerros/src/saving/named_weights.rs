@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use kerros_core::{DType, Error, ErrorKind, Result, Tensor};
+use kerros_core::{Error, ErrorKind, Result, Tensor};
 
 use super::problems::Problems;
 use crate::model::Model;
@@ -38,13 +38,7 @@ pub(super) fn read(model: &Model, named: Vec<(String, Tensor)>) -> Result<Vec<Te
             problems.note(&place, &error);
             continue;
         }
-        values.extend(problems.keep(
-            &place,
-            match weight.dtype() {
-                DType::I32 => value.to_i32(),
-                _ => Ok(value.to_f32()),
-            },
-        ));
+        values.extend(problems.keep(&place, weight.held(&value)));
     }
     for (name, value) in found {
         let error = Error::new(

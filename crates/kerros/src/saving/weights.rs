@@ -6,8 +6,8 @@ use kerros_core::{DType, Error, ErrorKind, Result, Tensor};
 
 use super::archive::{Group, WeightTree};
 use super::problems::Problems;
-use crate::layers::{Weight, low_rank};
-use crate::model::{Model, Network, names::snake_case};
+use crate::layers::{Weight, low_rank, quantized};
+use crate::model::{Model, Network, WeightEntry, names::snake_case};
 
 /// The group of the optimizer's variables.
 pub(super) const OPTIMIZER: &str = "optimizer/vars";
@@ -75,13 +75,18 @@ pub(super) fn write(model: &mut Model, kernels: Kernels) -> Result<WeightTree> {
             tree.group_mut(&vars(group, "")).set_text("name", &*entry.name);
         }
     }
-    // In the order of places, which is that of files within each part.
     let entries = || network.weights.iter().filter(|entry| !entry.weight.is_memory);
     let values = match kernels {
         Kernels::Merged => low_rank::merged(entries().map(|entry| &entry.weight), values)?,
         Kernels::Apart => values,
     };
-    for (entry, value) in entries().zip(values) {
+    let mut ordered: Vec<(&WeightEntry, Tensor)> = entries().zip(values).collect();
+    ordered.sort_by_key(|(entry, _)| is_late(&entry.weight));
+    for (entry, value) in ordered {
+        let value = match entry.weight.is_byte() {
+            true => value.to_i8().map_err(|error| error.context(format!("`{}`", entry.path)))?,
+            false => value,
+        };
         if kernels == Kernels::Merged && is_factor(&entry.weight) {
             continue;
         }
@@ -110,6 +115,12 @@ pub(super) fn write(model: &mut Model, kernels: Kernels) -> Result<WeightTree> {
     Ok(tree)
 }
 
+/// Within each part files have weights in the order of their places, but for a table that is
+/// quantized: the first one.
+fn is_late(weight: &Weight) -> bool {
+    !weight.quantized.as_ref().is_some_and(quantized::Role::comes_first)
+}
+
 /// Whether a weight is one of two matrices whose product learns in a kernel's place.
 pub(super) fn is_factor(weight: &Weight) -> bool {
     weight.low_rank.is_some_and(low_rank::Role::is_factor)
@@ -129,7 +140,9 @@ pub(super) fn read(network: &Network, tree: &WeightTree) -> Result<Vec<Tensor>> 
     for (layer, group) in groups.iter().enumerate() {
         wanted.push((vars(group, ""), layer, Vec::new()));
     }
-    for (place, entry) in network.weights.iter().enumerate() {
+    let mut ordered: Vec<(usize, &WeightEntry)> = network.weights.iter().enumerate().collect();
+    ordered.sort_by_key(|(_, entry)| is_late(&entry.weight));
+    for (place, entry) in ordered {
         if entry.weight.is_memory {
             continue;
         }
@@ -210,9 +223,19 @@ fn check_group(
             continue;
         }
         let of = format!("{place}, `{}`", weight.name);
-        values.extend(problems.keep(&of, typed(value, weight.dtype())));
+        values.extend(problems.keep(&of, held(value, weight)));
     }
     values
+}
+
+/// A value of the file as the model keeps it.
+fn held(value: &Tensor, weight: &Weight) -> Result<Tensor> {
+    match weight.is_byte() && value.dtype() != DType::I8 {
+        true => Err(Error::new(ErrorKind::DType, format!("it is {} in the file", value.dtype()))
+            .expected("int8: the layer is quantized")
+            .hint("quantize the model in Keras, and save it again")),
+        false => weight.held(value),
+    }
 }
 
 /// Notes weights in the file that nothing takes.

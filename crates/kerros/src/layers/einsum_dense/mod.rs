@@ -10,6 +10,7 @@ use super::activation::serialize_activation;
 use super::attention::projections::Projections;
 use super::low_rank::{LowRank, low_rank_methods};
 use super::options::{layer_methods, refuse_given, serialize_regularizer};
+use super::quantized::{Mode, Quantized};
 use super::trained::{self, Trained, trained_methods};
 use super::{Call, Layer, Options, Weight};
 use crate::activations::Activation;
@@ -18,6 +19,7 @@ use crate::initializers::{Initializer, REGISTRY};
 use crate::object::{Choice, Config, ConfigReader, Described, Entry};
 
 mod equation;
+mod quantized;
 
 /// `y = activation(einsum(equation, x, kernel) + bias)`: a dense layer over any axes.
 ///
@@ -62,6 +64,7 @@ pub struct EinsumDense {
     kernel: Trained,
     bias: Trained,
     low_rank: LowRank,
+    quantized: Quantized,
 }
 
 layer_methods!(EinsumDense);
@@ -96,6 +99,7 @@ impl EinsumDense {
             kernel: Trained::new("glorot_uniform"),
             bias: Trained::new("zeros"),
             low_rank: LowRank::default(),
+            quantized: Quantized::default(),
         }
     }
 
@@ -164,7 +168,7 @@ impl Described for EinsumDense {
         let activity = serialize_regularizer(&self.options.activity_regularizer);
         config.insert("activity_regularizer".into(), activity);
         trained::write_constraints(&mut config, &weights);
-        config.insert("quantization_config".into(), json!(null));
+        self.quantized.write(self.options.dtype, &mut config);
         self.low_rank.write(&mut config);
         config
     }
@@ -188,31 +192,49 @@ impl Layer for EinsumDense {
         let start = with_axes(self.kernel.initializer.resolve()?, &sizes.terms)?;
         kernel.start = super::Start::Initializer(start);
         let factors = self.low_rank.factors(&mut kernel, ["lora_kernel_a", "lora_kernel_b"])?;
-        let bias = sizes.bias.map(|bias| self.bias.weight("bias", bias));
-        Ok([kernel].into_iter().chain(bias.transpose()?).chain(factors).collect())
+        let place = || self.table(&inputs[0]).map(|placed| placed.table);
+        let (kernel, ranges) = self.quantized.weights(kernel, place)?;
+        let bias = sizes.bias.map(|bias| self.bias.weight("bias", bias)).transpose()?;
+        Ok([kernel].into_iter().chain(bias).chain(ranges).chain(factors).collect())
+    }
+
+    fn quantized(&self, mode: &Mode) -> Result<Option<Arc<dyn Layer>>> {
+        let quantized = self.quantized.to(mode, self.options.dtype)?;
+        Ok(Some(Arc::new(EinsumDense { quantized, ..self.clone() })))
     }
 
     fn call<'g>(&self, inputs: &[Node<'g>], call: &Call<'_, 'g>) -> Result<Vec<Node<'g>>> {
-        let (x, kernel) = (inputs[0], self.low_rank.kernel(call.weights));
-        let (shape, made) = (x.shape(), kernel.shape());
+        let x = inputs[0];
         let bias = self.bias_axes.as_ref().map(|_| call.weights[1]);
+        let sums = match self.quantized_sums(x, call)? {
+            Some(sums) => bias.map_or(sums, |bias| sums + bias),
+            None => self.sums(x, self.low_rank.kernel(call.weights), bias)?,
+        };
+        Ok(vec![self.activation.resolve()?.call(sums)])
+    }
+}
+
+impl EinsumDense {
+    /// What the equation says, with the bias if there is one.
+    fn sums<'g>(&self, x: Node<'g>, kernel: Node<'g>, bias: Option<Node<'g>>) -> Result<Node<'g>> {
+        let (shape, made) = (x.shape(), kernel.shape());
         let terms = self.terms(shape.ndim())?;
-        let sums = match terms.as_dense(self.bias_axes.as_deref()) {
+        let as_dense = terms.as_dense(self.bias_axes.as_deref().filter(|_| bias.is_some()));
+        match as_dense {
             Some(summed) => {
                 let (k, n) = (&made[..summed], &made[summed..]);
                 let (k, n): (usize, usize) = (k.iter().product(), n.iter().product());
                 let kept = &shape[..shape.ndim() - summed];
                 let x = x.reshape([kept, &[k]].concat());
                 let bias = bias.map(|bias| bias.reshape([n]));
-                x.linear(kernel.reshape([k, n]), bias, LinearActivation::Identity)
-                    .reshape([kept, &made[summed..]].concat())
+                let sums = x.linear(kernel.reshape([k, n]), bias, LinearActivation::Identity);
+                Ok(sums.reshape([kept, &made[summed..]].concat()))
             }
             None => {
                 let sums = einsum(&self.equation, &[x, kernel])?;
-                bias.map_or(sums, |bias| sums + bias)
+                Ok(bias.map_or(sums, |bias| sums + bias))
             }
-        };
-        Ok(vec![self.activation.resolve()?.call(sums)])
+        }
     }
 }
 
@@ -224,21 +246,21 @@ pub(super) const ENTRY: Entry<dyn Layer> = Entry {
 };
 
 fn from_config(reader: &mut ConfigReader<'_>) -> Result<Arc<dyn Layer>> {
-    let options = Options::read(reader)?;
+    let (options, quantized) = Quantized::read(reader)?;
     let equation = reader.maybe_string("equation");
     let shape = reader.value("output_shape").and_then(partial_shape);
     if equation.is_none() || shape.is_none() {
         reader.refuse("`equation` and `output_shape` are not both given");
     }
     let layer = EinsumDense::new(equation.unwrap_or_default(), shape.unwrap_or_default());
-    let mut layer = EinsumDense { options, ..layer };
+    let mut layer = EinsumDense { options, quantized, ..layer };
     if let Some(activation) = reader.object::<dyn Activation>("activation")? {
         layer.activation = activation.into();
     }
     layer.bias_axes = reader.maybe_string("bias_axes");
     layer.kernel.read(reader, "kernel")?;
     layer.bias.read(reader, "bias")?;
-    refuse_given(reader, &["quantization_config", "gptq_unpacked_column_size"]);
+    refuse_given(reader, &["gptq_unpacked_column_size"]);
     layer.low_rank = LowRank::read(reader);
     layer.check()?;
     Ok(Arc::new(layer))

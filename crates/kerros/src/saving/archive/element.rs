@@ -151,6 +151,7 @@ impl Encoding {
             Stored::F64 => same(DType::F64),
             Stored::I32 => same(DType::I32),
             Stored::I64 => same(DType::I64),
+            Stored::I8 => same(DType::I8),
             Stored::U8 => same(DType::U8),
             Stored::Bool => match raw.iter().find(|&&byte| byte > 1) {
                 None => same(DType::Bool),
@@ -164,7 +165,6 @@ impl Encoding {
                 shape,
                 pairs().map(|pair| f32::from_bits(u32::from(u16::from_ne_bytes(pair)) << 16)),
             ),
-            Stored::I8 => widen(shape, raw.iter().map(|&byte| i32::from(byte as i8))),
             Stored::I16 => widen(shape, pairs().map(|pair| i32::from(i16::from_ne_bytes(pair)))),
             Stored::U16 => widen(shape, pairs().map(|pair| i32::from(u16::from_ne_bytes(pair)))),
             Stored::U32 => widen(
@@ -184,6 +184,7 @@ pub(super) fn encode(tensor: &Tensor) -> Result<(Datatype, Vec<u8>)> {
         DType::F64 => make_f64_type(),
         DType::I32 => make_i32_type(),
         DType::I64 => make_i64_type(),
+        DType::I8 => make_i8_type(),
         DType::U8 => make_u8_type(),
         // What h5py takes for NumPy's `bool`.
         DType::Bool => EnumTypeBuilder::with_base(make_i8_type())

@@ -106,6 +106,7 @@ fn bytes(named: &[(String, Tensor)]) -> Result<Vec<u8>> {
             DType::F64 => Dtype::F64,
             DType::I32 => Dtype::I32,
             DType::I64 => Dtype::I64,
+            DType::I8 => Dtype::I8,
             DType::U8 => Dtype::U8,
             DType::Bool => Dtype::BOOL,
         };

@@ -6,6 +6,7 @@ use serde_json::{Map, Value};
 
 use super::super::objects::class_name;
 use super::super::weights::groups_of;
+use crate::layers::quantized::Mode;
 
 /// A variable of a layer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -137,6 +138,32 @@ pub(super) fn named_layers<'a>(
 
 /// The variables of a class with this config; none when the class is not known.
 fn variables(class: &str, config: &Map<String, Value>) -> Option<Vec<Variable>> {
+    let all = variables_of_floats(class, config)?;
+    let mode = match class {
+        "Dense" | "EinsumDense" | "Embedding" | "ReversibleEmbedding" => Mode::of_layer(config),
+        _ => None,
+    };
+    let Some(mode) = mode else { return Some(all) };
+    // What learns is not the table, which is described by what stands behind all others.
+    let untrained = |name: &'static str| Variable { name, is_trained: false };
+    let mut quantized = Vec::new();
+    let mut ranges = Vec::new();
+    for variable in all {
+        match mode.ranges(variable.name) {
+            [] => quantized.push(variable),
+            of_table => {
+                quantized.append(&mut ranges);
+                quantized.push(untrained(variable.name));
+                ranges = of_table.iter().map(|&name| untrained(name)).collect();
+            }
+        }
+    }
+    quantized.extend(ranges);
+    Some(quantized)
+}
+
+/// The variables of a class that is not quantized.
+fn variables_of_floats(class: &str, config: &Map<String, Value>) -> Option<Vec<Variable>> {
     let is_set = |name: &str, default: bool| match config.get(name) {
         Some(value) => value.as_bool().unwrap_or(default),
         None => default,
@@ -361,6 +388,29 @@ mod tests {
         frozen["config"]["trainable"] = json!(false);
         let order = flat_order(&super::parts(&frozen)).unwrap();
         assert_eq!(order[..5], [(0, 0), (0, 1), (0, 2), (0, 3), (1, 0)]);
+    }
+
+    #[test]
+    fn tables_of_quantized_layers_do_not_learn() {
+        let names = |class: &str, config: Value| -> Vec<(&str, bool)> {
+            let found = variables(class, config.as_object().unwrap()).unwrap();
+            found.into_iter().map(|variable| (variable.name, variable.is_trained)).collect()
+        };
+        let int8 = json!({"dtype": "int8_from_float32", "lora_rank": 2});
+        let (bias, a, b) = (("bias", true), ("lora_kernel_a", true), ("lora_kernel_b", true));
+        let scale = ("kernel_scale", false);
+        assert_eq!(names("Dense", int8), [("kernel", false), bias, a, b, scale]);
+        let int4 = json!({"dtype": "int4/4_from_float32", "tie_weights": false});
+        let expected = [
+            "embeddings",
+            "embeddings_scale",
+            "embeddings_zero",
+            "g_idx",
+            "reverse_embeddings",
+            "reverse_embeddings_scale",
+            "reverse_embeddings_zero",
+        ];
+        assert_eq!(names("ReversibleEmbedding", int4), expected.map(|name| (name, false)));
     }
 
     #[test]
