@@ -6,7 +6,7 @@ use kerros_graph::Node;
 
 use super::options::layer_methods;
 use super::{Call, Layer, Options, Weight, part};
-use crate::model::{IntoLayer, Masked};
+use crate::model::{IntoLayer, Masked, Network};
 use crate::object::{Config, ConfigReader, Described, Entry};
 
 /// `y = layer(x)`: a layer within a layer, nothing added.
@@ -97,6 +97,10 @@ impl Layer for Wrapper {
 
     fn supports_masking(&self) -> bool {
         self.layer.supports_masking()
+    }
+
+    fn network(&self) -> Option<&Network> {
+        self.layer.network()
     }
 }
 
