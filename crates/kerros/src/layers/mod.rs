@@ -9,7 +9,7 @@ use kerros_graph::Node;
 
 use crate::constraints::Constraint;
 use crate::initializers::Initializer;
-use crate::model::{InputSpec, Masked, pipeline, submodel};
+use crate::model::{InputSpec, Masked, Network, pipeline, submodel};
 use crate::object::{Described, Entry, Registry, family};
 use crate::regularizers::Regularizer;
 
@@ -494,6 +494,11 @@ pub trait Layer: Described {
     /// Whether it is a whole model, used as a layer.
     fn is_model(&self) -> bool {
         false
+    }
+
+    /// The network inside, of a layer that is a whole model or around one.
+    fn network(&self) -> Option<&Network> {
+        None
     }
 
     /// Whether it is a bare operation (`keras.ops`), which Keras does not count as a layer.

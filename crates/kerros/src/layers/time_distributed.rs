@@ -7,7 +7,7 @@ use kerros_graph::Node;
 use super::options::layer_methods;
 use super::quantized::Mode;
 use super::{Call, Layer, Options, Weight, part, wrapper};
-use crate::model::IntoLayer;
+use crate::model::{IntoLayer, Network};
 use crate::object::{Config, ConfigReader, Described, Entry};
 
 /// `y_t = layer(x_t)`: a layer applied to each step of a sequence by itself.
@@ -185,6 +185,10 @@ impl Layer for TimeDistributed {
 
     fn supports_masking(&self) -> bool {
         true
+    }
+
+    fn network(&self) -> Option<&Network> {
+        self.layer.network()
     }
 }
 

@@ -7,7 +7,7 @@ use kerros_graph::Node;
 use super::options::layer_methods;
 use super::quantized::Mode;
 use super::{Call, Layer, Options, Weight, part};
-use crate::model::{IntoLayer, Masked};
+use crate::model::{IntoLayer, Masked, Network};
 use crate::object::{Config, ConfigReader, Described, Entry};
 
 /// `y = layer(x)`: a layer within a layer, nothing added.
@@ -104,6 +104,10 @@ impl Layer for Wrapper {
 
     fn supports_masking(&self) -> bool {
         self.layer.supports_masking()
+    }
+
+    fn network(&self) -> Option<&Network> {
+        self.layer.network()
     }
 }
 

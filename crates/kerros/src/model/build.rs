@@ -1,14 +1,17 @@
-//! Finding out shapes and weights by trying: the network is built into a graph whose rows have
-//! a few trial lengths.
+//! Finding out shapes and weights by trying: the network is built into a graph of a few rows, which
+//! have a few trial lengths.
 
 use kerros_core::{Error, ErrorKind, Result, Shape};
 use kerros_graph::{Graph, Node, StateId};
 
 use super::forward::{Masked, Run, Values};
-use super::{Arguments, Forward, InputSpec, LayerCall, Network, PartialShape, Source, WeightEntry};
-use crate::layers::Weight;
+use super::{
+    Arguments, Forward, InputSpec, LayerCall, Network, PartialShape, Source, WeightEntry,
+    fixed_rows,
+};
+use crate::layers::{Layer, Weight};
 
-/// The rows of a trial; any number but 1, which broadcasts.
+/// The rows of a trial, where nothing says how many fit; any number but 1, which broadcasts.
 const TRIAL_ROWS: usize = 3;
 
 /// Pairs of lengths for axes that are not known. Where a result differs within a pair, its axis
@@ -46,10 +49,34 @@ impl Network {
 
     /// Finds out shapes and weights from the inputs.
     ///
+    /// Where the usual few rows do not fit, other numbers of rows that the network speaks of are
+    /// tried too: see [`Network::rows`].
+    ///
     /// # Errors
     /// As [`Network::check`]; a layer that cannot take what it is given; a layer whose weights
     /// depend on an axis that is not known.
     pub fn build(&mut self) -> Result<()> {
+        self.rows = None;
+        let Err(first) = self.build_for(None) else { return Ok(()) };
+        // A setting that cannot be, or an input that says how many rows there are.
+        if self.check().is_err() || self.batch().is_some() {
+            return Err(first);
+        }
+        for rows in fixed_rows::candidates(self) {
+            if rows != TRIAL_ROWS && self.build_for(Some(rows)).is_ok() {
+                return Ok(());
+            }
+        }
+        self.rows = None;
+        Err(first)
+    }
+
+    /// Finds out shapes and weights with so many rows, or with the usual few.
+    ///
+    /// # Errors
+    /// As [`Network::build`].
+    pub(super) fn build_for(&mut self, rows: Option<usize>) -> Result<()> {
+        self.rows = rows;
         self.check()?;
         let is_known = self.inputs.iter().all(|input| input.shape.known().is_some());
         let (first, second) = match is_known {
@@ -59,6 +86,9 @@ impl Network {
                 (first, Some(second))
             }
         };
+        let rows = self.trial_rows();
+        let changes = |shape: &Shape| shape.first() != Some(&rows);
+        self.changes_rows = first.shapes.iter().flatten().any(changes);
         self.calls = first.calls;
         for (at, call) in self.calls.iter_mut().enumerate() {
             let row = |shape: &Shape| Shape::from(shape.get(1..).unwrap_or_default());
@@ -80,6 +110,11 @@ impl Network {
         }
         self.is_built = true;
         Ok(())
+    }
+
+    /// How many rows a trial has.
+    pub(crate) fn trial_rows(&self) -> usize {
+        self.batch().or(self.rows).unwrap_or(TRIAL_ROWS)
     }
 
     /// Two trials of different lengths for the axes that are not known.
@@ -117,7 +152,7 @@ impl Network {
     /// Builds the network into a graph of its own.
     fn trial(&self, length: usize) -> Result<Trial> {
         let graph = Graph::new();
-        let rows = self.batch().unwrap_or(TRIAL_ROWS);
+        let rows = self.trial_rows();
         let input = |spec: &InputSpec| {
             let row = spec.shape.filled(length);
             let dims: Shape = std::iter::once(rows).chain(row.iter().copied()).collect();
@@ -168,15 +203,11 @@ impl Network {
             for result in &results {
                 check_size(&result.node.shape()).map_err(|error| error.at(&origin))?;
             }
-            for result in results.iter().filter(|_| !self.layers[at].layer.is_operation()) {
-                let shape = result.node.shape();
-                if shape.first() != Some(&rows) {
-                    return Err(Error::new(
-                        ErrorKind::Shape,
-                        format!("{rows} rows went in and {shape} came out"),
-                    )
-                    .expected("the batch axis first, and kept")
-                    .at(&origin));
+            if !mixes_rows(&*self.layers[at].layer) {
+                let inputs = self.inputs_of(&call, &values)?;
+                let given: Vec<Shape> = inputs.iter().map(|input| input.node.shape()).collect();
+                for result in &results {
+                    check_rows(&given, &result.node.shape()).map_err(|error| error.at(&origin))?;
                 }
             }
             shapes.push(results.iter().map(|result| result.node.shape()).collect());
@@ -233,6 +264,25 @@ fn chain_end(shapes: &[Vec<Shape>]) -> Vec<Source> {
         return vec![Source::Input(0)];
     };
     (0..last.len()).map(|output| Source::Call { call, output }).collect()
+}
+
+/// Whether a layer may give other rows than those of its inputs: an operation, or a model that may
+/// have some.
+fn mixes_rows(layer: &dyn Layer) -> bool {
+    layer.is_operation() || layer.network().is_some()
+}
+
+/// Checks that a layer keeps the batch axis: as many rows as one of its inputs has, or all of them
+/// one below the other.
+fn check_rows(given: &[Shape], result: &Shape) -> Result<()> {
+    let rows = || given.iter().filter_map(|shape| shape.first().copied());
+    let fits = |&found: &usize| rows().any(|rows| rows == found) || rows().sum::<usize>() == found;
+    if given.is_empty() || result.first().is_some_and(fits) {
+        return Ok(());
+    }
+    let rows = rows().next().unwrap_or_default();
+    Err(Error::new(ErrorKind::Shape, format!("{rows} rows went in and {result} came out"))
+        .expected("the batch axis first, and kept"))
 }
 
 /// Refuses rows of absurd sizes.

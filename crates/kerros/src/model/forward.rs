@@ -217,6 +217,15 @@ impl Network {
         arguments.flat_map(|argument| argument.tensors()).copied().collect()
     }
 
+    /// The tensors that a call hands to its layer.
+    pub(super) fn inputs_of<'g>(
+        &self,
+        call: &LayerCall,
+        values: &Values<'g>,
+    ) -> Result<Vec<Masked<'g>>> {
+        Ok(self.inputs_among(call.layer, &self.arguments_of(call, values)?))
+    }
+
     /// Checks that a call hands as many tensors to its layer as that takes, and nothing that the
     /// layer would not heed.
     pub(super) fn check_call(&self, call: &LayerCall, values: &Values<'_>) -> Result<()> {

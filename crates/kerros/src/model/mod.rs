@@ -14,6 +14,7 @@ use crate::trainer::{Compiled, Runs, warnings::Warnings};
 
 pub mod arguments;
 mod build;
+mod fixed_rows;
 pub mod forward;
 pub mod functional;
 pub(crate) mod names;

@@ -37,6 +37,12 @@ pub struct Network {
     pub output_keys: Vec<String>,
     /// All weights, in the order of Keras's `model.weights`.
     pub weights: Vec<WeightEntry>,
+    /// A number of rows in a batch that fits, where the usual few do not: the network holds a
+    /// constant of so many rows, or an operation that names them, though its inputs leave the
+    /// number open. Other numbers may fit too; each batch is looked at by itself.
+    pub rows: Option<usize>,
+    /// Whether a layer was seen to give other rows than go into the network.
+    pub(super) changes_rows: bool,
     pub(super) is_built: bool,
 }
 
@@ -69,7 +75,7 @@ pub struct InputSpec {
     pub shape: PartialShape,
     /// The number of rows of each batch, where the model fixes it.
     pub batch: Option<usize>,
-    /// The element type: `f32`, or `i32` for whole numbers.
+    /// The element type: `f32`, `i32` for whole numbers, or truth values.
     pub dtype: DType,
     /// Whether Keras may be given nothing for it. Here data are always given.
     pub optional: bool,
@@ -268,6 +274,15 @@ impl Network {
     /// The number of rows of each batch, where an input fixes it.
     pub fn batch(&self) -> Option<usize> {
         self.inputs.iter().find_map(|input| input.batch)
+    }
+
+    /// Whether the rows of a batch may depend on each other: there are operations, which see whole
+    /// batches, or constants for a batch.
+    pub(crate) fn mixes_rows(&self) -> bool {
+        let of_layer = |entry: &LayerEntry| {
+            entry.layer.is_operation() || entry.layer.network().is_some_and(Network::mixes_rows)
+        };
+        self.rows.is_some() || self.changes_rows || self.layers.iter().any(of_layer)
     }
 
     /// The shape of one row of a value; without axes as long as it is not known.

@@ -57,7 +57,8 @@ impl Pipeline {
         let mut network = self.network.clone();
         let row = input.get(1..).unwrap_or_default();
         network.set_inputs(vec![InputSpec::new(PartialShape::from(row))]);
-        network.build()?;
+        network.build_for(input.first().copied())?;
+        network.rows = None;
         Ok(network)
     }
 }

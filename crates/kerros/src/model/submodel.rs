@@ -53,7 +53,15 @@ impl Submodel {
             let row = inputs.first().and_then(|shape| shape.get(1..)).unwrap_or_default();
             network.set_inputs(vec![super::InputSpec::new(PartialShape::from(row))]);
         }
-        network.build()?;
+        // The model around it tries other numbers of rows where these do not fit.
+        match inputs.first().and_then(|shape| shape.first()) {
+            Some(&rows) => {
+                let is_open = network.batch().is_none();
+                network.build_for(Some(rows).filter(|_| is_open))?;
+                network.rows = None;
+            }
+            None => network.build()?,
+        }
         Ok(self.built.get_or_init(|| network))
     }
 
@@ -164,6 +172,10 @@ impl Layer for Submodel {
 
     fn is_model(&self) -> bool {
         true
+    }
+
+    fn network(&self) -> Option<&Network> {
+        Some(self.network())
     }
 }
 

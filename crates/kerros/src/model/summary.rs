@@ -21,7 +21,8 @@ impl Model {
         for (at, entry) in network.layers.iter().enumerate() {
             let call = network.calls.iter().find(|call| call.layer == at);
             let shape = call.filter(|_| network.is_built()).map_or("?".into(), |call| {
-                let shapes: Vec<String> = call.shapes.iter().map(with_batch).collect();
+                let shapes = call.shapes.iter().map(|shape| with_batch(shape, network.batch()));
+                let shapes: Vec<String> = shapes.collect();
                 shapes.join(", ")
             });
             let own = entry.weights.iter().filter_map(|&place| network.weights.get(place));
@@ -127,10 +128,10 @@ fn grouped(number: usize) -> String {
 }
 
 /// A shape with the batch axis, as Keras prints it.
-fn with_batch(shape: &PartialShape) -> String {
+fn with_batch(shape: &PartialShape, batch: Option<usize>) -> String {
     let dim = |dim: &Option<usize>| dim.map_or("None".into(), |dim: usize| dim.to_string());
     let dims: Vec<String> =
-        std::iter::once("None".to_string()).chain(shape.dims().iter().map(dim)).collect();
+        std::iter::once(dim(&batch)).chain(shape.dims().iter().map(dim)).collect();
     format!("({})", dims.join(", "))
 }
 

@@ -6,6 +6,7 @@ use super::{activation_layers, compile_config, functional};
 use crate::layers::{self, InputLayer, Layer};
 use crate::model::{Argument, LayerEntry, Network, Source};
 use crate::object::{Config, Described, Entry, registered_name};
+use crate::operations;
 use crate::trainer::Compiled;
 
 /// Layers that Keras has ready as soon as they are made: their configs have no `build_config`.
@@ -147,8 +148,14 @@ fn layer(network: &Network, at: usize, entry: &LayerEntry, warnings: &mut Vec<St
     // Layers with several arguments are built by the call that Keras makes anyway.
     let shape = match arguments {
         Some(([Argument::Tensor(source)], [])) => Some(shape(source)),
-        Some(([list @ Argument::List(_)], [])) => {
-            Some(list.tensors().into_iter().map(shape).collect())
+        Some(([Argument::List(items)], [])) => {
+            let of_item = |item: &Argument<Source>| -> Vec<Value> {
+                match item {
+                    Argument::Value(array) => array_shape(array).into_iter().collect(),
+                    item => item.tensors().into_iter().map(shape).collect(),
+                }
+            };
+            Some(items.iter().flat_map(of_item).collect())
         }
         _ => None,
     };
@@ -164,6 +171,12 @@ fn layer(network: &Network, at: usize, entry: &LayerEntry, warnings: &mut Vec<St
         layer["compile_config"] = json!({});
     }
     layer
+}
+
+/// The shape of an array among the arguments of a call.
+fn array_shape(value: &Value) -> Option<Value> {
+    let array = operations::is_array(value).then(|| operations::constant(value).ok())??;
+    Some(json!(array.shape().to_vec()))
 }
 
 fn serialized(module: Value, class_name: &str, config: Config) -> Value {

@@ -270,7 +270,7 @@ pub(crate) fn output_fits_loss(model: &mut Model, output: usize, loss: &dyn Loss
         .inputs
         .iter()
         .map(|input| {
-            let rows = input.batch.unwrap_or(2);
+            let rows = input.batch.unwrap_or(model.network.trial_rows());
             let row = input.shape.filled(UNKNOWN_LENGTH);
             let dims: Shape = std::iter::once(rows).chain(row.iter().copied()).collect();
             graph.input(&input.name, dims, input.dtype)

@@ -35,7 +35,8 @@ pub struct Predict<'a> {
 
 impl<'a> Predict<'a> {
     /// In batches of 256 rows: the results do not depend on it. Operations of `keras.ops` may mix
-    /// the rows of a batch; models that have some predict in batches of 32, as in Keras.
+    /// the rows of a batch, and constants may be for batches of one size; models that have such
+    /// predict in batches of 32, as in Keras.
     pub fn new() -> Self {
         Predict::default()
     }
@@ -192,8 +193,7 @@ impl Model {
 
     /// How many rows are taken at a time, where nobody says.
     fn usual_rows(&self) -> usize {
-        let mixes_rows = self.network.layers.iter().any(|entry| entry.layer.is_operation());
-        if mixes_rows { KERAS_ROWS } else { PREDICT_ROWS }
+        if self.network.mixes_rows() { KERAS_ROWS } else { PREDICT_ROWS }
     }
 
     /// The inputs of a prediction, checked; builds the model from their shape when it is not
@@ -303,6 +303,12 @@ fn joined(parts: &[Vec<Tensor>]) -> Result<Vec<Tensor>> {
                 format!("batches gave outputs of shape {} and {}", first.shape(), other.shape()),
             )
             .expected("rows of one shape"));
+        }
+        if first.shape().is_empty() {
+            let what = "an output is a single number for each batch";
+            return Err(Error::new(ErrorKind::Shape, what)
+                .expected("outputs with a batch axis")
+                .hint("predict all rows as one batch"));
         }
         let rows = parts.iter().map(|part| part[at].shape()[0]).sum();
         let dims: Shape = std::iter::once(rows).chain(row.iter().copied()).collect();

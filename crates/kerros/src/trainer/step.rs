@@ -16,8 +16,20 @@ impl Model {
         if let Some(index) = self.runs.find(key) {
             return Ok(index);
         }
-        let executable = self.trace(key)?;
+        let executable =
+            self.trace(key).map_err(|error| self.with_fitting_rows(error, key.rows))?;
         Ok(self.runs.push(key.clone(), executable))
+    }
+
+    /// Says how many rows fit, where a batch has other ones than the model's constants are for.
+    fn with_fitting_rows(&self, error: Error, rows: usize) -> Error {
+        match self.network.rows.filter(|&fitting| fitting != rows) {
+            None => error,
+            Some(fitting) => error.hint(format!(
+                "give {fitting} rows at a time, as the model's constants or operations are made for, \
+                 instead of {rows}"
+            )),
+        }
     }
 
     /// Builds the graph of a step and gives it to the device.

@@ -3,6 +3,7 @@
 use kerros::layers::REGISTRY;
 use kerros::object::{Config, ConfigReader};
 use kerros::optimizers::SGD;
+use kerros::trainer::Predict;
 use kerros::{Fit, Model, Tensor, Verbose};
 use serde_json::Value;
 
@@ -86,7 +87,8 @@ fn check(case: &Value, content: &Value) -> kerros::Result<Vec<String>> {
         .map(|(at, output)| fill(output.shape(), SALT_TARGET + at))
         .collect();
     let fixed = model.network().inputs.iter().find_map(|input| input.batch);
-    let batch_size = fixed.unwrap_or(content["batch_size"].as_u64().unwrap() as usize);
+    let told = case["batch_size"].as_u64().or(content["batch_size"].as_u64()).unwrap();
+    let batch_size = fixed.unwrap_or(told as usize);
     let fit = Fit::epochs(content["epochs"].as_u64().unwrap() as usize)
         .batch_size(batch_size)
         .shuffle(false)
@@ -167,6 +169,46 @@ fn whole_numbers_into_layers_of_floats() {
 #[test]
 fn constants_masks_and_shared_layers() {
     check_family("wiring");
+}
+
+#[test]
+fn rows_of_a_batch_that_are_tied_or_mixed() {
+    check_family("batch_rows");
+}
+
+/// The model of a case of `batch_rows.json`, with this text in place of that.
+fn tied(name: &str, from: &str, to: &str) -> kerros::Result<Model> {
+    let content = fixture("batch_rows.json");
+    let case = content["cases"].as_array().unwrap().iter().find(|case| case["name"] == name);
+    let json = case.unwrap()["model"].as_str().unwrap().replace(from, to);
+    Model::from_json(&json)
+}
+
+/// A constant for 6 rows: batches of others are refused with the number that fits, when they come.
+#[test]
+fn a_batch_that_does_not_fit_the_constants_is_refused() {
+    let mut model = tied("sum_with_constant", "", "").unwrap();
+    assert_eq!(model.network().rows, Some(6));
+    let error = model.predict(fill(&[7, 3], 0)).unwrap_err().to_string();
+    assert!(error.contains("give 6 rows at a time") && error.contains("instead of 7"), "{error}");
+    let rows = fill(&[12, 3], 0);
+    let error = model.predict(rows.clone()).unwrap_err().to_string();
+    assert!(error.contains("give 6 rows at a time"), "{error}");
+    let six = Predict::new().batch_size(6);
+    let parts = model.predict_with(rows.clone(), six).unwrap().remove(0);
+    let first = model.predict(rows.slice_rows(0..6).unwrap()).unwrap();
+    assert_eq!(parts.slice_rows(0..6).unwrap().bytes(), first.bytes());
+    model.compile(SGD::new(0.1), "mse", ()).unwrap();
+    let fit = Fit::epochs(1).batch_size(4).verbose(Verbose::Silent);
+    let error = model.fit((rows, fill(&[12, 2], 1)), fit).unwrap_err().to_string();
+    assert!(error.contains("give 6 rows at a time"), "{error}");
+}
+
+/// Where no number of rows fits, the mistake is told as of any model.
+#[test]
+fn a_constant_that_fits_no_rows_is_told_of_the_usual_trial() {
+    let error = tied("broadcast_to", "[6, 4, 3]", "[6, 5, 3]").unwrap_err().to_string();
+    assert!(error.contains("[3, 4, 1] does not broadcast to [6, 5, 3]"), "{error}");
 }
 
 /// What optimizers for some variables and exceptions of weight decay go by.
