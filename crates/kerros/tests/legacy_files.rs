@@ -13,11 +13,12 @@ use kerros::{ErrorKind, Fit, Load, Model, Tensor, Verbose};
 use serde_json::Value;
 
 /// Files that must load. Those with layers or graphs that Kerros does not have yet say so.
-const LOADED: [&str; 10] = [
+const LOADED: [&str; 11] = [
     "adam_211",
     "adam_v2",
     "average_213",
     "formulas_221",
+    "local_221",
     "nadam_213",
     "nested_213",
     "rmsprop_v2",

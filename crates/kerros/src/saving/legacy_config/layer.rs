@@ -120,6 +120,7 @@ fn defaults(old: &str, class: &str, config: &mut Map<String, Value>, age: Age) {
         "LSTM" | "GRU" | "LSTMCell" | "GRUCell" if age < Age::Three => {
             default("recurrent_activation", json!("hard_sigmoid"));
         }
+        "SyncBatchNormalization" => default("synchronized", json!(true)),
         "ThresholdedReLU" => {
             let threshold = config.shift_remove("theta").unwrap_or(json!(1.0));
             config.insert("threshold".into(), threshold);

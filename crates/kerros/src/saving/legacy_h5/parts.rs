@@ -164,7 +164,8 @@ fn variables(class: &str, config: &Map<String, Value>) -> Option<Vec<Variable>> 
             all.insert(0, Variable { name: "embeddings", is_trained: false });
         }
         "Dense" | "Conv1D" | "Conv2D" | "Conv3D" | "Conv1DTranspose" | "Conv2DTranspose"
-        | "Conv3DTranspose" | "DepthwiseConv1D" | "DepthwiseConv2D" => {
+        | "Conv3DTranspose" | "DepthwiseConv1D" | "DepthwiseConv2D" | "LocallyConnected1D"
+        | "LocallyConnected2D" => {
             trained("kernel", true);
             trained("bias", has_bias);
         }
