@@ -101,7 +101,16 @@ fn collect<'a>(layer: &'a Value, path: String, frozen: bool, found: &mut Vec<Par
                 push(below(&format!("{mark}{role}_dense")), variables("Dense", config));
             }
         }
-        _ => push(path, variables(class, config)),
+        _ => {
+            let activation = below("activation");
+            push(path, variables(class, config));
+            // A layer that stands for an activation has its weights after those of the layer.
+            if let Some(inner) = config.get("activation")
+                && inner.get("module").and_then(Value::as_str) == Some("keras.layers")
+            {
+                collect(inner, activation, is_frozen, found);
+            }
+        }
     }
 }
 
