@@ -11,12 +11,12 @@ use kerros::layers::{
     DepthwiseConv2D, Dot, Dropout, ELU, Flatten, GaussianDropout, GaussianNoise,
     GlobalAveragePooling1D, GlobalAveragePooling2D, GlobalAveragePooling3D, GlobalMaxPooling1D,
     GlobalMaxPooling2D, GlobalMaxPooling3D, GroupNormalization, Identity, InputLayer, Layer,
-    LayerNormalization, LayerScale, LeakyReLU, Masking, MaxPooling1D, MaxPooling2D, MaxPooling3D,
-    Maximum, Minimum, Multiply, Normalization, PReLU, Permute, Pipeline, REGISTRY,
-    RMSNormalization, ReLU, RepeatVector, Rescaling, Reshape, SeparableConv1D, SeparableConv2D,
-    Softmax, SpatialDropout1D, SpatialDropout2D, SpatialDropout3D, SpectralNormalization, Subtract,
-    UnitNormalization, UpSampling1D, UpSampling2D, UpSampling3D, ZeroPadding1D, ZeroPadding2D,
-    ZeroPadding3D,
+    LayerNormalization, LayerScale, LeakyReLU, LocallyConnected1D, LocallyConnected2D, Masking,
+    MaxPooling1D, MaxPooling2D, MaxPooling3D, Maximum, Minimum, Multiply, Normalization, PReLU,
+    Permute, Pipeline, REGISTRY, RMSNormalization, ReLU, RepeatVector, Rescaling, Reshape,
+    SeparableConv1D, SeparableConv2D, Softmax, SpatialDropout1D, SpatialDropout2D,
+    SpatialDropout3D, SpectralNormalization, Subtract, UnitNormalization, UpSampling1D,
+    UpSampling2D, UpSampling3D, ZeroPadding1D, ZeroPadding2D, ZeroPadding3D,
 };
 use kerros::model::{Input, IntoLayer};
 use kerros::plan::{Device, Reference};
@@ -79,6 +79,8 @@ fn all() -> Vec<Arc<dyn Layer>> {
                 .pointwise_regularizer("l2")
                 .name("s2"),
         ),
+        Arc::new(LocallyConnected1D::new(4, 3).strides(2).activation("relu").name("lc1")),
+        Arc::new(LocallyConnected2D::new(4, [3, 2]).data_format("channels_first").name("lc2")),
         Arc::new(MaxPooling1D::new(3).strides(1).padding("same").name("m1")),
         Arc::new(MaxPooling2D::new([2, 3]).data_format("channels_first").name("m2")),
         Arc::new(MaxPooling3D::new(3).strides([1, 2, 3]).name("m3")),

@@ -1,4 +1,4 @@
-//! Files of older Kerases: what tf.keras 2.13 and 2.15 wrote themselves, and the formats of Keras 1,
+//! Files of older Kerases: what tf.keras 2.13, 2.15 and 2.21 wrote themselves, and the formats of Keras 1,
 //! of Keras 2 with Theano and of cuDNN's layers. They load, predict what tf.keras predicts and train on.
 //!
 //! The files come from `fixtures/legacy/make.py`. Tolerances: predictions to 2e-6 of the largest
@@ -13,8 +13,19 @@ use kerros::{ErrorKind, Fit, Load, Model, Tensor, Verbose};
 use serde_json::Value;
 
 /// Files that must load. Those with layers or graphs that Kerros does not have yet say so.
-const LOADED: [&str; 7] =
-    ["adam_211", "adam_v2", "average_213", "nadam_213", "nested_213", "rmsprop_v2", "sgd_v2"];
+const LOADED: [&str; 11] = [
+    "adam_211",
+    "adam_v2",
+    "average_213",
+    "formulas_221",
+    "local_221",
+    "nadam_213",
+    "nested_213",
+    "rmsprop_v2",
+    "sgd_v2",
+    "shapes_221",
+    "windows_221",
+];
 
 fn folder() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../../fixtures/legacy")

@@ -79,6 +79,8 @@ pub use conv::conv3d::Conv3D;
 pub use conv::conv3d_transpose::Conv3DTranspose;
 pub use conv::depthwise_conv1d::DepthwiseConv1D;
 pub use conv::depthwise_conv2d::DepthwiseConv2D;
+pub use conv::locally_connected1d::LocallyConnected1D;
+pub use conv::locally_connected2d::LocallyConnected2D;
 pub use conv::separable_conv1d::SeparableConv1D;
 pub use conv::separable_conv2d::SeparableConv2D;
 pub use dense::Dense;
@@ -534,6 +536,8 @@ static ENTRIES: &[Entry<dyn Layer>] = &[
     conv::depthwise_conv2d::ENTRY,
     conv::separable_conv1d::ENTRY,
     conv::separable_conv2d::ENTRY,
+    conv::locally_connected1d::ENTRY,
+    conv::locally_connected2d::ENTRY,
     pooling::max_pooling1d::ENTRY,
     pooling::max_pooling2d::ENTRY,
     pooling::max_pooling3d::ENTRY,

@@ -132,6 +132,9 @@ fn layer(network: &Network, at: usize, entry: &LayerEntry, warnings: &mut Vec<St
             entry.name
         ));
     }
+    if class.starts_with("LocallyConnected") {
+        warnings.push(format!("layer `{}`: Keras 3 has no `{class}` any more", entry.name));
+    }
     let is_own = |known: &Entry<_>| known.class_name == class;
     let is_known = entry.layer.is_operation() || layers::REGISTRY.entries.iter().any(is_own);
     let module = if is_known { json!(entry.layer.module()) } else { Value::Null };

@@ -17,7 +17,7 @@ pub(super) fn modern(tree: &WeightTree, config: &Value) -> WeightTree {
     let mut result = WeightTree::default();
     let counted = counted_once(tree);
     for (path, group) in tree.groups() {
-        let to = result.group_mut(&group_name(path, &counted));
+        let to = result.group_mut(&group_name(path, &counted, tree));
         for (name, attribute) in group.attributes() {
             let attribute: Attribute = attribute.clone();
             to.set_attribute(name, attribute);
@@ -33,9 +33,19 @@ pub(super) fn modern(tree: &WeightTree, config: &Value) -> WeightTree {
 /// Where the layers of a model lay up to tf.keras 2.13.
 const LAYERS: &str = "_layer_checkpoint_dependencies";
 
+/// The class that `BatchNormalization(synchronized=True)` was, and the one that it is.
+const SYNCHRONIZED: [&str; 2] = ["sync_batch_normalization", "batch_normalization"];
+
+/// Whether a group is of a layer of that class beside which there is none of the other, whose
+/// numbers it could have.
+fn is_synchronized(name: &str, above: &str, tree: &WeightTree) -> bool {
+    let other = format!("{above}{}", SYNCHRONIZED[1]);
+    numbered(name).0 == SYNCHRONIZED[0] && !tree.groups().any(|(path, _)| path.starts_with(&other))
+}
+
 /// The name of a group: layers had another name and other numbers, and the projections of
 /// attention had an underscore.
-fn group_name(path: &str, counted: &BTreeMap<&str, String>) -> String {
+fn group_name(path: &str, counted: &BTreeMap<&str, String>, tree: &WeightTree) -> String {
     let mut names: Vec<&str> = Vec::new();
     let mut end = 0;
     for name in path.split('/') {
@@ -49,6 +59,8 @@ fn group_name(path: &str, counted: &BTreeMap<&str, String>) -> String {
             }
             name => counted.get(&path[..end]).map_or(name, String::as_str),
         };
+        let is_synchronized = is_synchronized(present, &path[..end - name.len()], tree);
+        let present = if is_synchronized { &present["sync_".len()..] } else { present };
         names.push(present);
         end += 1;
     }
@@ -200,6 +212,26 @@ mod tests {
             &[("sequential", false), ("sequential_3", true)],
             &["sequential", "sequential_3"],
         );
+    }
+
+    #[test]
+    fn synchronized_normalization_is_a_setting() {
+        let names = |groups: &[&str]| -> Vec<String> {
+            let mut tree = WeightTree::default();
+            for name in groups {
+                tree.group_mut(&format!("layers/{name}/vars")).push(Tensor::scalar(1.0f32));
+            }
+            let modern = modern(&tree, &json!({}));
+            let names = modern.groups().map(|(path, _)| path.to_owned());
+            names.filter(|path| path.ends_with("vars")).collect()
+        };
+        assert_eq!(
+            names(&["sync_batch_normalization", "sync_batch_normalization_1"]),
+            ["layers/batch_normalization/vars", "layers/batch_normalization_1/vars"]
+        );
+        // Which of them comes first nothing says.
+        let both = ["layers/batch_normalization/vars", "layers/sync_batch_normalization/vars"];
+        assert_eq!(names(&["sync_batch_normalization", "batch_normalization"]), both);
     }
 
     #[test]

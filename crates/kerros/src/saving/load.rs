@@ -13,8 +13,8 @@ use super::metadata::{self, Resume};
 use super::rebuild::{self, Plan};
 use super::weights::{self, OptimizerState};
 use super::{
-    FileKind, describe, legacy_config, legacy_h5, legacy_tree, named_weights, regroup, thaw,
-    vocabularies,
+    FileKind, describe, legacy_config, legacy_h5, legacy_tree, named_weights, regroup,
+    split_activations, thaw, vocabularies,
 };
 use crate::model::{Model, Network, WeightEntry};
 use crate::trainer::Compile;
@@ -122,6 +122,10 @@ impl Load {
     /// Builds the model of an archive in the words of Keras 3.
     #[track_caller]
     fn of_keras_3(&self, archive: &Archive, age: Age) -> Result<Model> {
+        if let Some((config, weights)) = split_activations::split(&archive.config, &archive.weights)
+        {
+            return self.of_keras_3(&Archive { config, weights, ..archive.clone() }, age);
+        }
         let config = vocabularies::filled(&archive.config, &archive.vocabularies);
         let mut plan = rebuild::plan(&config, self.compile)?;
         if archive.weights.group(SCALED_OPTIMIZER).is_some() {
@@ -161,7 +165,7 @@ impl Load {
     /// Builds the model of a config alone: its weights start anew.
     #[track_caller]
     pub(super) fn config(&self, config: &Value) -> Result<Model> {
-        let (config, notes) = match legacy_config::modern(config, None) {
+        let (mut config, notes) = match legacy_config::modern(config, None) {
             Some(modern) => (modern.config, modern.notes),
             None => {
                 let mut config = config.clone();
@@ -169,6 +173,7 @@ impl Load {
                 (config, thawed.iter().map(|name| thaw::note(name)).collect())
             }
         };
+        split_activations::split_model(&mut config);
         let mut plan = rebuild::plan(&config, self.compile)?;
         if !plan.network.inputs.is_empty() {
             plan.network.build()?;
@@ -372,7 +377,7 @@ impl Model {
         let config = describe::model(&self.network, None, None, &mut Vec::new());
         tree = match legacy_h5::is_legacy(&tree) {
             true => legacy_h5::weights_for(&config, &tree).map_err(place)?,
-            false => legacy_tree::modern(&tree, &config),
+            false => split_activations::weights_for(&config, legacy_tree::modern(&tree, &config)),
         };
         let values = weights::read(&self.network, &tree).map_err(place)?;
         if !self.is_compiled() {

@@ -44,6 +44,7 @@ mod rebuild;
 mod refusals;
 mod regroup;
 mod save;
+mod split_activations;
 mod thaw;
 mod vocabularies;
 mod weights;

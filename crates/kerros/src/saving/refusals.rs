@@ -46,6 +46,24 @@ pub(super) fn check(value: &Value) -> Result<()> {
                  and save again; or write a layer in Rust and load the weights alone",
             )
         }
+        "TFOpLambda" | "SlicingOpLambda" => {
+            let function = argument("function").and_then(Value::as_str).unwrap_or_default();
+            match function {
+                "einsum" | "linalg.einsum" => refused(
+                    "the function `einsum` of TensorFlow, whose tensors tf.keras left out of the file"
+                        .to_owned(),
+                    "what it is applied to",
+                    "say it with `tf.matmul`, `Dot` or `EinsumDense` in tf.keras and save again; or \
+                     load the weights alone",
+                ),
+                _ => refused(
+                    format!("the function `{function}` of TensorFlow, or one of its arguments"),
+                    "functions that operations of Keras stand for",
+                    "say it with layers or other functions in tf.keras and save again; or rebuild \
+                     the model with `keras.ops` and load the weights alone",
+                ),
+            }
+        }
         class if PICKLED.contains(&class) => refused(
             format!("a `{class}`, whose pickled object is code"),
             "no code: what a file holds is never run",

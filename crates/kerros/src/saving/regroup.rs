@@ -10,6 +10,7 @@ use serde_json::{Map, Value};
 
 use super::archive::WeightTree;
 use super::objects::class_name;
+use super::split_activations;
 use super::weights::groups_of;
 
 /// The tree with each layer's group named as in `to`, where `from` is the config it was written
@@ -72,6 +73,14 @@ fn collect(
     }
     let targets: BTreeMap<&str, (&Value, String)> = named(to).collect();
     for (name, (layer, group)) in named(from) {
+        // An activation with weights that became a layer of its own.
+        let second = split_activations::name_of(name);
+        if let Some((_, place)) = targets.get(&*second)
+            && !named(from).any(|(name, _)| name == second)
+        {
+            let activation = below(&below(&from_path, &group), "activation");
+            places.insert(activation, below(&to_path, place));
+        }
         let Some((target, target_group)) = targets.get(name) else { continue };
         let (from_path, to_path) = (below(&from_path, &group), below(&to_path, target_group));
         places.insert(from_path.clone(), to_path.clone());

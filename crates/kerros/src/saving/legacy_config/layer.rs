@@ -5,6 +5,7 @@ use serde_json::{Map, Value, json};
 use super::super::objects::class_name;
 use super::arguments::{CLASSES, DROPPED, Drop, RENAMED_IN_2, RENAMED_IN_3, is_for};
 use super::{Age, Context, layer_name_of, merge, objects, set_class};
+use crate::operations::is_operation;
 
 /// Whether an attention layer hides later positions: an argument of the layer in Keras 2, of
 /// its call in Keras 3.
@@ -19,7 +20,8 @@ impl Context {
         if matches!(old.as_str(), "Sequential" | "Model" | "Functional") {
             return self.model(layer);
         }
-        if !is_of_keras(layer) {
+        let module = layer.get("module").and_then(Value::as_str);
+        if !is_of_keras(layer) || module.is_some_and(is_operation) {
             return;
         }
         match old.as_str() {
@@ -118,6 +120,7 @@ fn defaults(old: &str, class: &str, config: &mut Map<String, Value>, age: Age) {
         "LSTM" | "GRU" | "LSTMCell" | "GRUCell" if age < Age::Three => {
             default("recurrent_activation", json!("hard_sigmoid"));
         }
+        "SyncBatchNormalization" => default("synchronized", json!(true)),
         "ThresholdedReLU" => {
             let threshold = config.shift_remove("theta").unwrap_or(json!(1.0));
             config.insert("threshold".into(), threshold);

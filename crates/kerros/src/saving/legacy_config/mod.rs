@@ -23,12 +23,17 @@ use super::objects::class_name;
 
 mod arguments;
 mod compile;
+mod formulas;
+mod functions;
+mod images;
 mod layer;
 mod merge;
 mod nodes;
 mod objects;
 mod operations;
+mod shapes;
 mod tensorflow_nodes;
+mod windows;
 
 #[cfg(test)]
 mod tests;
@@ -215,9 +220,23 @@ impl Context {
                 }
                 self.layer(layer);
             }
-            for layer in layers {
+            for layer in layers.iter_mut() {
                 nodes::modern(layer, &nested, &causal);
             }
+            shapes::fold(layers);
+            let all = std::mem::take(layers);
+            layers.extend(all.into_iter().flat_map(|mut layer| {
+                let mut steps = match class_name(&layer) {
+                    Some("TFOpLambda" | "SlicingOpLambda") => operations::modern(&mut layer),
+                    Some("TensorFlowOpLayer") => {
+                        tensorflow_nodes::modern(&mut layer);
+                        Vec::new()
+                    }
+                    _ => Vec::new(),
+                };
+                steps.push(layer);
+                steps
+            }));
         }
         for ends in ["input_layers", "output_layers"] {
             if let Some(ends) = config.get_mut(ends) {

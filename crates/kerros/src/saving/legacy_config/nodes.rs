@@ -8,7 +8,6 @@ use std::collections::BTreeMap;
 use serde_json::{Map, Value, json};
 
 use super::super::objects::class_name;
-use super::{operations, tensorflow_nodes};
 
 /// The nested models of a functional model, by name.
 pub(super) type Nested = BTreeMap<String, Counting>;
@@ -165,11 +164,6 @@ pub(super) fn modern(layer: &mut Value, nested: &Nested, causal: &BTreeMap<Strin
             given.insert("use_causal_mask".into(), json!(true));
         }
         *call = arguments(&class, input, given, nested);
-    }
-    match &*class {
-        "TFOpLambda" | "SlicingOpLambda" => operations::modern(layer),
-        "TensorFlowOpLayer" => tensorflow_nodes::modern(layer),
-        _ => {}
     }
 }
 

@@ -3,6 +3,7 @@
 
 use serde_json::{Map, Value, json};
 
+use super::formulas::strided_key;
 use super::operations::{Operation, replace};
 
 /// Nodes whose inputs are the arguments of an operation of Keras, in the same order.
@@ -31,6 +32,37 @@ const SAME: &[(&str, &str, &str)] = &[
     ("Selu", "nn", "Selu"),
     ("Softplus", "nn", "Softplus"),
     ("Softmax", "nn", "Softmax"),
+    ("Softsign", "nn", "Softsign"),
+    ("LogSoftmax", "nn", "LogSoftmax"),
+    ("BiasAdd", "numpy", "Add"),
+    ("Log1p", "numpy", "Log1p"),
+    ("Expm1", "numpy", "Expm1"),
+    ("Sin", "numpy", "Sin"),
+    ("Cos", "numpy", "Cos"),
+    ("Tan", "numpy", "Tan"),
+    ("Floor", "numpy", "Floor"),
+    ("Ceil", "numpy", "Ceil"),
+    ("Round", "numpy", "Round"),
+    ("Rint", "numpy", "Round"),
+    ("Sign", "numpy", "Sign"),
+    ("Reciprocal", "numpy", "Reciprocal"),
+    ("Erf", "math", "Erf"),
+    ("FloorMod", "numpy", "Mod"),
+    ("DivNoNan", "numpy", "DivideNoNan"),
+    ("Equal", "numpy", "Equal"),
+    ("NotEqual", "numpy", "NotEqual"),
+    ("Greater", "numpy", "Greater"),
+    ("GreaterEqual", "numpy", "GreaterEqual"),
+    ("Less", "numpy", "Less"),
+    ("LessEqual", "numpy", "LessEqual"),
+    ("LogicalAnd", "numpy", "LogicalAnd"),
+    ("LogicalOr", "numpy", "LogicalOr"),
+    ("LogicalNot", "numpy", "LogicalNot"),
+    ("SelectV2", "numpy", "Where"),
+    ("ZerosLike", "numpy", "ZerosLike"),
+    ("OnesLike", "numpy", "OnesLike"),
+    ("Identity", "numpy", "Copy"),
+    ("StopGradient", "core", "StopGradient"),
     ("BatchMatMulV2", "numpy", "Matmul"),
     ("MatMul", "numpy", "Matmul"),
 ];
@@ -75,10 +107,46 @@ fn operation(layer: &Value) -> Option<(Operation, Vec<Value>)> {
             return None;
         }
         let mut settings = Map::new();
-        if *class == "Softmax" {
+        if ["Softmax", "LogSoftmax"].contains(class) {
             settings.insert("axis".into(), json!(-1));
         }
         return Some((Operation { module, class, settings }, args));
+    }
+    let whole = |name: &str| node.get("attr")?.get(name)?.get("i").and_then(number);
+    let text = |name: &str| node.get("attr")?.get(name)?.get("s")?.as_str();
+    match kind {
+        "StridedSlice" => {
+            let mut numbers =
+                || -> Option<Vec<i64>> { args.pop()?.as_array()?.iter().map(number).collect() };
+            let (steps, end, begin) = (numbers()?, numbers()?, numbers()?);
+            let mask = |name: &str| whole(name).unwrap_or(0);
+            let key = strided_key(
+                &[begin, end, steps],
+                [mask("begin_mask"), mask("end_mask"), mask("ellipsis_mask")],
+                [mask("new_axis_mask"), mask("shrink_axis_mask")],
+            )?;
+            args.push(key);
+            return Some((Operation::new("numpy", "GetItem", json!({})), args));
+        }
+        "Pack" => {
+            let axis = json!({"axis": whole("axis").unwrap_or(0)});
+            return Some((Operation::new("numpy", "Stack", axis), vec![Value::Array(args)]));
+        }
+        // Texts are written in base 64: that of `NHWC`.
+        "DepthToSpace" | "SpaceToDepth"
+            if text("data_format").is_none_or(|text| text == "TkhXQw==") =>
+        {
+            let class = if kind == "DepthToSpace" { "DepthToSpace" } else { "SpaceToDepth" };
+            let settings =
+                json!({"block_size": whole("block_size")?, "data_format": "channels_last"});
+            return Some((Operation::new("nn", class, settings), args));
+        }
+        "LeakyRelu" => {
+            let slope = node.get("attr")?.get("alpha")?.get("f")?.as_f64()?;
+            let settings = json!({"negative_slope": slope});
+            return Some((Operation::new("nn", "LeakyRelu", settings), args));
+        }
+        _ => {}
     }
     if kind == "Squeeze" {
         let axes = node.get("attr")?.get("squeeze_dims")?.get("list")?.get("i")?.as_array()?;

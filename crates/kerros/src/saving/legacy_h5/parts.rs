@@ -102,7 +102,16 @@ fn collect<'a>(layer: &'a Value, path: String, frozen: bool, found: &mut Vec<Par
                 push(below(&format!("{mark}{role}_dense")), variables("Dense", config));
             }
         }
-        _ => push(path, variables(class, config)),
+        _ => {
+            let activation = below("activation");
+            push(path, variables(class, config));
+            // A layer that stands for an activation has its weights after those of the layer.
+            if let Some(inner) = config.get("activation")
+                && inner.get("module").and_then(Value::as_str) == Some("keras.layers")
+            {
+                collect(inner, activation, is_frozen, found);
+            }
+        }
     }
 }
 
@@ -191,7 +200,8 @@ fn variables_of_floats(class: &str, config: &Map<String, Value>) -> Option<Vec<V
             all.insert(0, Variable { name: "embeddings", is_trained: false });
         }
         "Dense" | "Conv1D" | "Conv2D" | "Conv3D" | "Conv1DTranspose" | "Conv2DTranspose"
-        | "Conv3DTranspose" | "DepthwiseConv1D" | "DepthwiseConv2D" => {
+        | "Conv3DTranspose" | "DepthwiseConv1D" | "DepthwiseConv2D" | "LocallyConnected1D"
+        | "LocallyConnected2D" => {
             trained("kernel", true);
             trained("bias", has_bias);
         }
