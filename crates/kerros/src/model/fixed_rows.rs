@@ -161,7 +161,7 @@ mod tests {
     #[test]
     fn numbers_of_strangers_are_bounded() {
         let all: Vec<i64> = (0..64).map(|at| i64::MAX - at).collect();
-        let found = found(json!([all, [i64::MIN, 3], [1 << 40, 1 << 40]]));
+        let found = found(json!([all, [i64::MIN, -3], [1_i64 << 40, 1_i64 << 40]]));
         assert!(found.divisors.is_empty());
         assert!(found.named.contains(&3));
     }
