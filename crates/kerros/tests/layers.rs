@@ -178,7 +178,7 @@ fn functional() -> Model {
 }
 
 /// Layers whose configs are held against Keras's own in `keras_layers.rs`.
-const BY_KERAS: [&str; 52] = [
+const BY_KERAS: [&str; 56] = [
     "Resizing",
     "CenterCrop",
     "RandomFlip",
@@ -202,6 +202,10 @@ const BY_KERAS: [&str; 52] = [
     "RandomErasing",
     "RandomGaussianBlur",
     "RandomGrayscale",
+    "MixUp",
+    "CutMix",
+    "RandAugment",
+    "AugMix",
     "RandomHue",
     "RandomInvert",
     "RandomPerspective",

@@ -5,12 +5,12 @@ use std::sync::Arc;
 
 use kerros::graph::Node;
 use kerros::layers::{
-    AlphaDropout, Dropout, Equalization, GaussianDropout, GaussianNoise, Layer, RandomBrightness,
-    RandomColorDegeneration, RandomColorJitter, RandomContrast, RandomCrop, RandomElasticTransform,
-    RandomErasing, RandomFlip, RandomGaussianBlur, RandomGrayscale, RandomInvert,
-    RandomPerspective, RandomPosterization, RandomRotation, RandomSharpness, RandomShear,
-    RandomTranslation, RandomZoom, Solarization, SpatialDropout1D, SpatialDropout2D,
-    SpatialDropout3D,
+    AlphaDropout, AugMix, CutMix, Dropout, Equalization, GaussianDropout, GaussianNoise, Layer,
+    MixUp, RandAugment, RandomBrightness, RandomColorDegeneration, RandomColorJitter,
+    RandomContrast, RandomCrop, RandomElasticTransform, RandomErasing, RandomFlip,
+    RandomGaussianBlur, RandomGrayscale, RandomInvert, RandomPerspective, RandomPosterization,
+    RandomRotation, RandomSharpness, RandomShear, RandomTranslation, RandomZoom, Solarization,
+    SpatialDropout1D, SpatialDropout2D, SpatialDropout3D,
 };
 use kerros::model::IntoLayer;
 use kerros::plan::{Device, Reference};
@@ -311,7 +311,11 @@ fn devices_and_steps() -> Result<()> {
     let x = Tensor::new([45, 3, 2], x)?;
     let images = x.reshape([9, 5, 6, 1])?;
     let colors = x.reshape([9, 5, 2, 3])?;
-    let over_colors: [Arc<dyn Layer>; 4] = [
+    let over_colors: [Arc<dyn Layer>; 8] = [
+        Arc::new(MixUp::new()),
+        Arc::new(CutMix::new()),
+        Arc::new(RandAugment::new().value_range(-1.5, 1.5).num_ops(3)),
+        Arc::new(AugMix::new().value_range(-1.5, 1.5).num_chains(2).chain_depth(2)),
         Arc::new(RandomGrayscale::new()),
         Arc::new(RandomColorDegeneration::new(1.0).value_range(-1.5, 1.5)),
         Arc::new(
@@ -354,6 +358,61 @@ fn devices_and_steps() -> Result<()> {
         }
         assert_ne!(first, on(1, default_device())?, "{name}: another step");
     }
+    Ok(())
+}
+
+/// The weight of each image that was mixed with another, from pixels that are `v` and `v^2`: the
+/// sum of both images' values is the ratio of how far the pixels moved.
+#[test]
+fn mixed_images_have_weights_of_the_beta_distribution() -> Result<()> {
+    const COUNT: usize = 4000;
+    let value = |at: usize| 1.0 + at as f32 / COUNT as f32;
+    let x: Vec<f32> = (0..COUNT).flat_map(|at| [value(at), value(at).powi(2)]).collect();
+    let x = Tensor::new([COUNT, 1, 2, 1], x)?;
+    for alpha in [0.2, 1.0, 4.0] {
+        let y = on_default(MixUp::new().alpha(alpha), &x);
+        let moved = |at: usize| {
+            let by = [y[2 * at] - value(at), y[2 * at + 1] - value(at).powi(2)];
+            let other = by[1] / by[0] - value(at);
+            (by[0].abs() > 1e-2).then(|| f64::from(1.0 - by[0] / (other - value(at))))
+        };
+        // Images that hardly moved have weights near 1, so that only half of the others, with
+        // weights up to 1/2, are counted: the distribution is the same on both sides.
+        let low: Vec<f64> = (0..COUNT).filter_map(moved).filter(|weight| *weight < 0.5).collect();
+        let share = low.len() as f64 / COUNT as f64;
+        assert!((share - 0.5).abs() < 0.04, "{alpha}: {share}");
+        let square = low.iter().map(|weight| (weight - 0.5).powi(2)).sum::<f64>();
+        let variance = square / low.len() as f64;
+        let expected = 1.0 / (4.0 * (2.0 * alpha + 1.0));
+        assert!((variance / expected - 1.0).abs() < 0.06, "{alpha}: {variance}, not {expected}");
+    }
+    Ok(())
+}
+
+/// A rectangle of one other image, as large as the beta distribution says.
+#[test]
+fn cut_images_hold_rectangles_of_others() -> Result<()> {
+    const COUNT: usize = 1000;
+    const SIDE: usize = 8;
+    let x: Vec<f32> = (0..COUNT * SIDE * SIDE).map(|at| (at / (SIDE * SIDE)) as f32).collect();
+    let x = Tensor::new([COUNT, SIDE, SIDE, 1], x)?;
+    let y = on_default(CutMix::new().factor((1.0, 1.0)), &x);
+    let mut sum = 0;
+    for (at, image) in y.chunks(SIDE * SIDE).enumerate() {
+        let is_own = |value: &f32| *value == at as f32;
+        let places: Vec<usize> = (0..image.len()).filter(|&at| !is_own(&image[at])).collect();
+        let Some(&first) = places.first() else { continue };
+        assert!(places.iter().all(|&place| image[place] == image[first]));
+        let (rows, columns): (Vec<usize>, Vec<usize>) =
+            places.iter().map(|place| (place / SIDE, place % SIDE)).unzip();
+        let extent = |places: &[usize]| {
+            places.iter().max().unwrap_or(&0) - places.iter().min().unwrap_or(&0) + 1
+        };
+        assert_eq!(places.len(), extent(&rows) * extent(&columns));
+        sum += places.len();
+    }
+    let share = sum as f64 / (COUNT * SIDE * SIDE) as f64;
+    assert!((share - 0.5).abs() < 0.04, "{share}");
     Ok(())
 }
 

@@ -92,10 +92,14 @@ pub use flatten::Flatten;
 pub use identity::Identity;
 pub use image::Factor;
 pub use image::affine::FillMode;
+pub use image::aug_mix::AugMix;
 pub use image::auto_contrast::AutoContrast;
 pub use image::center_crop::CenterCrop;
 pub use image::contrast_limited_equalization::ContrastLimitedAdaptiveHistogramEqualization;
+pub use image::cut_mix::CutMix;
 pub use image::equalization::Equalization;
+pub use image::mix_up::MixUp;
+pub use image::rand_augment::RandAugment;
 pub use image::random_brightness::RandomBrightness;
 pub use image::random_color_degeneration::RandomColorDegeneration;
 pub use image::random_color_jitter::RandomColorJitter;
@@ -611,6 +615,10 @@ static ENTRIES: &[Entry<dyn Layer>] = &[
     image::random_gaussian_blur::ENTRY,
     image::random_sharpness::ENTRY,
     image::random_grayscale::ENTRY,
+    image::mix_up::ENTRY,
+    image::cut_mix::ENTRY,
+    image::rand_augment::ENTRY,
+    image::aug_mix::ENTRY,
     image::random_color_degeneration::ENTRY,
     image::random_color_jitter::ENTRY,
     image::random_hue::ENTRY,

@@ -59,6 +59,18 @@ impl AutoContrast {
         self.data_format = data_format.into();
         self
     }
+
+    /// What the images become.
+    pub(super) fn stretched<'g>(&self, images: Node<'g>) -> Node<'g> {
+        let whole = ValueRange::default();
+        let values = self.value_range.rescale(images, whole);
+        let kept = |bound: Node<'g>| bound.expand_dims(1).expand_dims(2);
+        let (low, high) = (kept(values.min(&[1, 2])), kept(values.max(&[1, 2])));
+        let scale = 255.0 / (high - low);
+        let stretched = whole.clip(values * scale + -low * scale);
+        let result = whole.rescale(stretched, self.value_range);
+        result.is_nan().select(images, result)
+    }
 }
 
 impl Described for AutoContrast {
@@ -89,14 +101,7 @@ impl Layer for AutoContrast {
     }
 
     fn call<'g>(&self, inputs: &[Node<'g>], _call: &Call<'_, 'g>) -> Result<Vec<Node<'g>>> {
-        let (images, whole) = (inputs[0], ValueRange::default());
-        let values = self.value_range.rescale(images, whole);
-        let kept = |bound: Node<'g>| bound.expand_dims(1).expand_dims(2);
-        let (low, high) = (kept(values.min(&[1, 2])), kept(values.max(&[1, 2])));
-        let scale = 255.0 / (high - low);
-        let stretched = whole.clip(values * scale + -low * scale);
-        let result = whole.rescale(stretched, self.value_range);
-        Ok(vec![result.is_nan().select(images, result)])
+        Ok(vec![self.stretched(inputs[0])])
     }
 }
 

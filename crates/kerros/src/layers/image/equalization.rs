@@ -82,6 +82,14 @@ impl Equalization {
         self
     }
 
+    /// What the images become while training.
+    pub(super) fn equalized<'g>(&self, images: Node<'g>) -> Node<'g> {
+        let whole = ValueRange::default();
+        let values = self.data_format.to_last(scaled(images, self.value_range, whole));
+        let equalized = self.data_format.restore(self.equalize(values));
+        scaled(equalized, whole, self.value_range)
+    }
+
     /// Images with channels last, of values from 0 to 255.
     fn equalize<'g>(&self, images: Node<'g>) -> Node<'g> {
         let (graph, shape) = (images.graph(), images.shape());
@@ -147,10 +155,7 @@ impl Layer for Equalization {
         if !call.training {
             return Ok(vec![images]);
         }
-        let whole = ValueRange::default();
-        let values = self.data_format.to_last(scaled(images, self.value_range, whole));
-        let equalized = self.data_format.restore(self.equalize(values));
-        Ok(vec![scaled(equalized, whole, self.value_range)])
+        Ok(vec![self.equalized(images)])
     }
 }
 

@@ -8,13 +8,18 @@ use self::value_range::{ValueRange, value_range_method};
 use super::{Call, DataFormat};
 
 pub(super) mod affine;
+pub(super) mod aug_mix;
 pub(super) mod auto_contrast;
 mod blur;
 pub(super) mod center_crop;
 mod color;
 pub(super) mod contrast_limited_equalization;
+pub(super) mod cut_mix;
 pub(super) mod equalization;
 mod factor;
+pub(super) mod mix_up;
+mod policy;
+pub(super) mod rand_augment;
 pub(super) mod random_brightness;
 pub(super) mod random_color_degeneration;
 pub(super) mod random_color_jitter;
@@ -46,6 +51,12 @@ pub use factor::Factor;
 fn for_pixels(numbers: Node<'_>) -> Node<'_> {
     let batch = numbers.shape()[0];
     numbers.reshape([batch, 1, 1, 1])
+}
+
+/// The images of the batch in an order drawn at random.
+fn shuffled<'g>(images: Node<'g>, key: Node<'g>) -> Node<'g> {
+    let order = super::noise::uniform(key, [images.shape()[0]]).argsort(false);
+    images.gather(order, 0)
 }
 
 /// The random key of a training step, or none when images stay as they are.

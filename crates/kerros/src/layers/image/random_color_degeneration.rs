@@ -52,7 +52,7 @@ impl RandomColorDegeneration {
         self.factor.check("factor", LEAST)
     }
 
-    fn change<'g>(&self, images: Node<'g>, key: Node<'g>) -> Node<'g> {
+    pub(super) fn change<'g>(&self, images: Node<'g>, key: Node<'g>) -> Node<'g> {
         let factor = for_pixels(self.factor.draw(LEAST, images, key));
         let towards_grey = grey(images, &self.data_format) - images;
         self.value_range.clip(images + factor * towards_grey)

@@ -58,7 +58,7 @@ impl RandomPosterization {
         }
     }
 
-    fn change<'g>(&self, images: Node<'g>, key: Node<'g>) -> Node<'g> {
+    pub(super) fn change<'g>(&self, images: Node<'g>, key: Node<'g>) -> Node<'g> {
         let (lower, upper) = self.factor.bounds(LEAST);
         // Keras draws whole numbers below the upper bound.
         let bits = uniform(key, [images.shape()[0]]) * (upper - lower) as f32;

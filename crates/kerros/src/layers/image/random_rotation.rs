@@ -67,7 +67,7 @@ impl RandomRotation {
         self.sampling.check()
     }
 
-    fn change<'g>(&self, images: Node<'g>, key: Node<'g>) -> Node<'g> {
+    pub(super) fn change<'g>(&self, images: Node<'g>, key: Node<'g>) -> Node<'g> {
         let angle = self.factor.draw(LEAST, images, key) * TAU as f32;
         let (cos, sin) = (angle.cos(), angle.sin());
         let shape = images.shape();

@@ -50,7 +50,7 @@ impl RandomSharpness {
         self.factor.check("factor", LEAST)
     }
 
-    fn change<'g>(&self, images: Node<'g>, key: Node<'g>) -> Node<'g> {
+    pub(super) fn change<'g>(&self, images: Node<'g>, key: Node<'g>) -> Node<'g> {
         let factor = for_pixels(self.factor.draw(LEAST, images, key) * 2.0);
         let smooth = filter(images, smoothing(images), &self.data_format);
         self.value_range.clip(images + (1.0 - factor) * (smooth - images))

@@ -76,13 +76,13 @@ impl RandomShear {
 
     super::affine::sampling_methods!();
 
-    fn check_settings(&self) -> Result<()> {
+    pub(super) fn check_settings(&self) -> Result<()> {
         self.x_factor.check("x_factor", LEAST)?;
         self.y_factor.check("y_factor", LEAST)?;
         self.sampling.check()
     }
 
-    fn change<'g>(&self, images: Node<'g>, key: Node<'g>) -> Node<'g> {
+    pub(super) fn change<'g>(&self, images: Node<'g>, key: Node<'g>) -> Node<'g> {
         let sign = uniform(key, [images.shape()[0]]);
         let (zero, one) = (sign * 0.0, sign * 0.0 + 1.0);
         let sign = sign.greater(0.5).select(-one, one);

@@ -67,7 +67,7 @@ impl RandomTranslation {
         self.sampling.check()
     }
 
-    fn change<'g>(&self, images: Node<'g>, key: Node<'g>) -> Node<'g> {
+    pub(super) fn change<'g>(&self, images: Node<'g>, key: Node<'g>) -> Node<'g> {
         let shape = images.shape();
         let [height, width] = axes(&self.data_format).map(|axis| shape[axis] as f32);
         let down = self.height_factor.draw(LEAST, images, key) * height;

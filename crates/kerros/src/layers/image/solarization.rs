@@ -81,7 +81,7 @@ impl Solarization {
         self.threshold_factor.check("threshold_factor", LEAST)
     }
 
-    fn change<'g>(&self, images: Node<'g>, key: Node<'g>) -> Node<'g> {
+    pub(super) fn change<'g>(&self, images: Node<'g>, key: Node<'g>) -> Node<'g> {
         let draw = |factor: Factor| {
             let (lower, upper) = factor.bounds(LEAST);
             let share = for_pixels(uniform(key, [images.shape()[0]]));

@@ -9,6 +9,7 @@ use super::options::{maybe_f64, out_of_range};
 use crate::object::ConfigReader;
 
 pub(super) mod alpha_dropout;
+pub(super) mod distributions;
 pub(super) mod dropout;
 pub(super) mod gaussian_dropout;
 pub(super) mod gaussian_noise;
