@@ -82,7 +82,7 @@ fn every_element_type_is_read() {
         ("0", DType::F32),
         ("1", DType::F32),
         ("2", DType::F64),
-        ("3", DType::I32),
+        ("3", DType::I8),
         ("4", DType::I32),
         ("5", DType::I32),
         ("6", DType::I64),
