@@ -1,10 +1,13 @@
 //! What the equation of an [`EinsumDense`] says: its terms, and the shapes of the weights.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use kerros_core::{Error, ErrorKind, Result, Shape};
+use serde_json::{Value, json};
 
 use super::EinsumDense;
+use crate::initializers::{Initializer, REGISTRY};
 
 /// An equation, the axes that `...` stands for apart.
 #[derive(Debug)]
@@ -153,4 +156,24 @@ impl EinsumDense {
         });
         Ok(Sizes { kernel, bias: bias.transpose()?, terms })
     }
+}
+
+/// An initializer that goes by the number of inputs and outputs is told which axes they are,
+/// unless it was.
+pub(super) fn with_axes(
+    start: Arc<dyn Initializer>,
+    terms: &Terms,
+) -> Result<Arc<dyn Initializer>> {
+    let mut config = start.config();
+    let is_untold = |name: &str| config.get(name).is_some_and(Value::is_null);
+    if !is_untold("input_axes") && !is_untold("output_axes") {
+        return Ok(start);
+    }
+    let axes = |made: bool| -> Vec<usize> {
+        let is_made = |at: &usize| terms.output.contains(&terms.kernel[*at]);
+        (0..terms.kernel.len()).filter(|at| is_made(at) == made).collect()
+    };
+    config.insert("input_axes".into(), json!(axes(false)));
+    config.insert("output_axes".into(), json!(axes(true)));
+    REGISTRY.deserialize(&json!({"class_name": start.class_name(), "config": config}))
 }

@@ -5,7 +5,7 @@ use kerros_graph::Node;
 use kerros_graph::ops::LinearActivation;
 use serde_json::{Value, json};
 
-use self::equation::Terms;
+use self::equation::with_axes;
 use super::activation::serialize_activation;
 use super::attention::projections::Projections;
 use super::low_rank::{LowRank, low_rank_methods};
@@ -15,7 +15,6 @@ use super::trained::{self, Trained, trained_methods};
 use super::{Call, Layer, Options, Weight};
 use crate::activations::Activation;
 use crate::einsum;
-use crate::initializers::{Initializer, REGISTRY};
 use crate::object::{Choice, Config, ConfigReader, Described, Entry};
 
 mod equation;
@@ -132,23 +131,6 @@ impl EinsumDense {
         self.bias_axes = Some(axes.into());
         self
     }
-}
-
-/// An initializer that goes by the number of inputs and outputs is told which axes they are,
-/// unless it was.
-fn with_axes(start: Arc<dyn Initializer>, terms: &Terms) -> Result<Arc<dyn Initializer>> {
-    let mut config = start.config();
-    let is_untold = |name: &str| config.get(name).is_some_and(Value::is_null);
-    if !is_untold("input_axes") && !is_untold("output_axes") {
-        return Ok(start);
-    }
-    let axes = |made: bool| -> Vec<usize> {
-        let is_made = |at: &usize| terms.output.contains(&terms.kernel[*at]);
-        (0..terms.kernel.len()).filter(|at| is_made(at) == made).collect()
-    };
-    config.insert("input_axes".into(), json!(axes(false)));
-    config.insert("output_axes".into(), json!(axes(true)));
-    REGISTRY.deserialize(&json!({"class_name": start.class_name(), "config": config}))
 }
 
 impl Described for EinsumDense {
