@@ -13,7 +13,8 @@ use kerros::{ErrorKind, Fit, Load, Model, Tensor, Verbose};
 use serde_json::Value;
 
 /// Files that must load. Those with layers or graphs that Kerros does not have yet say so.
-const LOADED: [&str; 11] = [
+const LOADED: [&str; 12] = [
+    "activations_221",
     "adam_211",
     "adam_v2",
     "average_213",

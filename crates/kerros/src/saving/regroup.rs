@@ -4,7 +4,7 @@
 //! together with the order of the config they were written with. A model puts its layers in
 //! Keras 3's order; configs of other versions may have another.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Map, Value};
 
@@ -72,11 +72,12 @@ fn collect(
         }
     }
     let targets: BTreeMap<&str, (&Value, String)> = named(to).collect();
+    let names: BTreeSet<&str> = named(from).map(|(name, _)| name).collect();
     for (name, (layer, group)) in named(from) {
         // An activation with weights that became a layer of its own.
         let second = split_activations::name_of(name);
         if let Some((_, place)) = targets.get(&*second)
-            && !named(from).any(|(name, _)| name == second)
+            && !names.contains(&*second)
         {
             let activation = below(&below(&from_path, &group), "activation");
             places.insert(activation, below(&to_path, place));

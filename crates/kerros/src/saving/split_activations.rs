@@ -4,6 +4,8 @@
 //! activation, and the other after it, by the name of the first with `_activation`. What they
 //! compute and learn is the same; saved again, there are two layers.
 
+use std::collections::BTreeSet;
+
 use serde_json::{Value, json};
 
 use super::archive::WeightTree;
@@ -59,8 +61,8 @@ pub(super) fn weights_for(model: &Value, weights: WeightTree) -> WeightTree {
 fn join(model: &mut Value) {
     let Some(config) = model.get_mut("config") else { return };
     let Some(layers) = config.get_mut("layers").and_then(Value::as_array_mut) else { return };
-    let seconds: Vec<String> = layers.iter().filter_map(name).map(name_of).collect();
-    layers.retain(|layer| !seconds.iter().any(|second| name(layer) == Some(second)));
+    let seconds: BTreeSet<String> = layers.iter().filter_map(name).map(name_of).collect();
+    layers.retain(|layer| !name(layer).is_some_and(|name| seconds.contains(name)));
     layers.iter_mut().for_each(join);
 }
 
@@ -68,30 +70,31 @@ fn join(model: &mut Value) {
 pub(super) fn split_model(model: &mut Value) -> bool {
     let Some(config) = model.get_mut("config").and_then(Value::as_object_mut) else { return false };
     let Some(layers) = config.get_mut("layers").and_then(Value::as_array_mut) else { return false };
-    let taken: Vec<String> = layers.iter().filter_map(name).map(str::to_owned).collect();
+    let taken: BTreeSet<String> = layers.iter().filter_map(name).map(str::to_owned).collect();
     let mut is_any = false;
-    let mut split = Vec::new();
+    let (mut outer, mut inner) = (BTreeSet::new(), BTreeSet::new());
     let mut all = Vec::with_capacity(layers.len());
     for mut layer in std::mem::take(layers) {
         is_any |= split_model(&mut layer);
         let second = second(&mut layer, &taken);
-        split.extend(second.as_ref().and_then(|_| name(&layer)).map(str::to_owned));
+        if let (Some(second), Some(name)) = (&second, name(&layer)) {
+            outer.insert(name.to_owned());
+            inner.extend(self::name(second).map(str::to_owned));
+        }
         all.push(layer);
         all.extend(second);
     }
     *layers = all;
-    for outer in &split {
-        let own = name_of(outer);
-        for layer in layers.iter_mut().filter(|layer| name(layer) != Some(&own)) {
-            if let Some(calls) = layer.get_mut("inbound_nodes") {
-                rename(calls, outer);
-            }
+    let is_inner = |layer: &Value| name(layer).is_some_and(|name| inner.contains(name));
+    for layer in layers.iter_mut().filter(|layer| !is_inner(layer)) {
+        if let Some(calls) = layer.get_mut("inbound_nodes") {
+            rename(calls, &outer);
         }
     }
     if let Some(ends) = config.get_mut("output_layers") {
-        split.iter().for_each(|outer| rename(ends, outer));
+        rename(ends, &outer);
     }
-    is_any || !split.is_empty()
+    is_any || !outer.is_empty()
 }
 
 fn name(layer: &Value) -> Option<&str> {
@@ -99,7 +102,7 @@ fn name(layer: &Value) -> Option<&str> {
 }
 
 /// Takes the activation out of a layer, as the layer after it.
-fn second(layer: &mut Value, taken: &[String]) -> Option<Value> {
+fn second(layer: &mut Value, taken: &BTreeSet<String>) -> Option<Value> {
     class_name(layer).filter(|class| OUTER.contains(class))?;
     let config = layer.get("config")?;
     let activation = config.get("activation")?;
@@ -134,11 +137,11 @@ fn second(layer: &mut Value, taken: &[String]) -> Option<Value> {
 
 /// Puts the second layer in the place of the first wherever a result is asked for: `["dense", 0,
 /// 0]`.
-fn rename(value: &mut Value, outer: &str) {
+fn rename(value: &mut Value, outer: &BTreeSet<String>) {
     match value {
         Value::Array(parts) => match parts.as_mut_slice() {
-            [Value::String(name), Value::Number(_), Value::Number(_)] if name == outer => {
-                *name = name_of(outer);
+            [Value::String(name), Value::Number(_), Value::Number(_)] if outer.contains(name) => {
+                *name = name_of(name);
             }
             parts => parts.iter_mut().for_each(|part| rename(part, outer)),
         },

@@ -70,7 +70,9 @@ impl<const N: usize> Convolution for Local<N> {
             let given = format!("`implementation` is {}", self.implementation);
             return Err(Error::new(ErrorKind::Unsupported, given)
                 .expected("1, which keeps a kernel for each place")
-                .hint("set the weights of a layer with `implementation=1` in tf.keras"));
+                .hint(
+                    "give the weights to a layer of `implementation=1` in tf.keras, and save that",
+                ));
         }
         if self.windows.padding.name() != "valid" {
             let given = format!("`padding` is {}", self.windows.padding.name());
@@ -114,10 +116,8 @@ impl<const N: usize> Convolution for Local<N> {
         let count = |lengths: [usize; N]| lengths.iter().product::<usize>();
         let seen = count(self.windows.kernel_size.get()) * channels;
         let kernel = self.kernel.weight("kernel", [count(places), seen, self.filters])?;
-        let bias = match self.windows.data_format {
-            DataFormat::ChannelsFirst => [&[self.filters], &places[..]].concat(),
-            _ => [&places[..], &[self.filters]].concat(),
-        };
+        // Keras 2 has the filters last in either format.
+        let bias = [&places[..], &[self.filters]].concat();
         let bias = self.windows.use_bias.then(|| self.windows.bias.weight("bias", bias));
         Ok([kernel].into_iter().chain(bias.transpose()?).collect())
     }
@@ -128,13 +128,14 @@ impl<const N: usize> Convolution for Local<N> {
         let y = self.seen(x, places).transpose(&[1, 0, 2]).matmul(call.weights[0]);
         let shape = [&[x.shape()[0]], &places[..], &[self.filters]].concat();
         let y = y.transpose(&[1, 0, 2]).reshape(shape);
-        let format = &self.windows.data_format;
-        match self.windows.use_bias {
-            true => {
-                let sums = format.restore(y) + call.weights[1].expand_dims(0);
-                self.windows.activate(format.to_last(sums))
-            }
-            false => self.windows.activate(y),
+        if !self.windows.use_bias {
+            return self.windows.activate(y);
         }
+        let format = &self.windows.data_format;
+        let y = format.restore(y);
+        // With channels first, Keras 2 takes the numbers as they lie for those of [filters,
+        // places..].
+        let bias = call.weights[1].reshape(&y.shape()[1..]).expand_dims(0);
+        self.windows.activate(format.to_last(y + bias))
     }
 }

@@ -9,7 +9,7 @@ use crate::layers::{Lengths, Options};
 /// # Shape
 /// `x: [batch, steps, in] -> [batch, places, filters]`, or with the channels first;
 /// `kernel: [places, taps in, filters]`, where windows lie flat as the input has them,
-/// `bias: [places, filters]`. A mask ends here.
+/// `bias: [places, filters]` in either case. A mask ends here.
 ///
 /// # Parameters
 /// - `filters`: how many channels come out, at least 1.

@@ -9,7 +9,7 @@ use crate::layers::{Lengths, Options};
 /// # Shape
 /// `x: [batch, height, width, in] -> [batch, rows, columns, filters]`, or with the channels first;
 /// `kernel: [places, taps in, filters]`, where windows lie flat as the input has them,
-/// `bias: [rows, columns, filters]`. A mask ends here.
+/// `bias: [rows, columns, filters]` in either case. A mask ends here.
 ///
 /// # Parameters
 /// - `filters`: how many channels come out, at least 1.

@@ -73,14 +73,17 @@ pub(super) fn fold(layers: &mut Vec<Value>) {
     let mut used = BTreeSet::new();
     let makers: BTreeSet<String> = known.made.keys().map(|(name, ..)| name.clone()).collect();
     // Layers come after what they are called on.
-    for at in (0..layers.len()).rev() {
-        let name = layers[at]["name"].as_str().unwrap_or_default().to_owned();
-        if makers.contains(&name) && !used.contains(&name) {
-            layers.remove(at);
+    let mut is_kept = vec![true; layers.len()];
+    for (layer, is_kept) in layers.iter().zip(&mut is_kept).rev() {
+        let name = layer["name"].as_str().unwrap_or_default();
+        if makers.contains(name) && !used.contains(name) {
+            *is_kept = false;
         } else {
-            layers_in(&layers[at]["inbound_nodes"], &mut used);
+            layers_in(&layer["inbound_nodes"], &mut used);
         }
     }
+    let mut is_kept = is_kept.into_iter();
+    layers.retain(|_| is_kept.next().unwrap_or(true));
 }
 
 /// The names of the layers whose results a value holds.

@@ -99,6 +99,7 @@ fn collect<'a>(layer: &'a Value, path: String, frozen: bool, found: &mut Vec<Par
             let has_gate = config.get("use_gate") == Some(&Value::Bool(true));
             let roles = ["query", "key", "gate", "value", "output"];
             for role in roles.into_iter().filter(|role| has_gate || *role != "gate") {
+                let mark = if role == "gate" { "_" } else { mark };
                 push(below(&format!("{mark}{role}_dense")), variables("Dense", config));
             }
         }
@@ -273,6 +274,7 @@ const WITHOUT: &[&str] = &[
     "ActivityRegularization",
     "Add",
     "AlphaDropout",
+    "AugMix",
     "AutoContrast",
     "Average",
     "AveragePooling1D",
@@ -286,6 +288,7 @@ const WITHOUT: &[&str] = &[
     "Cropping2D",
     "Cropping3D",
     "CustomScaleLayer",
+    "CutMix",
     "Discretization",
     "Dot",
     "Dropout",
@@ -311,8 +314,10 @@ const WITHOUT: &[&str] = &[
     "Maximum",
     "MelSpectrogram",
     "Minimum",
+    "MixUp",
     "Multiply",
     "Permute",
+    "RandAugment",
     "RandomBrightness",
     "RandomColorDegeneration",
     "RandomColorJitter",
@@ -428,7 +433,17 @@ mod tests {
         let gru = json!({"class_name": "GRU", "config": {"units": 2}});
         let both = json!({"class_name": "Bidirectional", "config": {"layer": gru}});
         let layer = json!({"class_name": "TimeDistributed", "config": {"layer": both}});
-        let paths: Vec<String> = parts(&layer).into_iter().map(|part| part.path).collect();
-        assert_eq!(paths, ["layer/forward_layer/cell", "layer/backward_layer/cell"]);
+        let paths = |layer: &Value| -> Vec<String> {
+            parts(layer).into_iter().map(|part| part.path).collect()
+        };
+        assert_eq!(paths(&layer), ["layer/forward_layer/cell", "layer/backward_layer/cell"]);
+        let attention = json!({"class_name": "MultiHeadAttention", "config": {"use_gate": true}});
+        assert_eq!(
+            paths(&attention),
+            ["query_dense", "key_dense", "_gate_dense", "value_dense", "output_dense"]
+        );
+        let prelu = json!({"module": "keras.layers", "class_name": "PReLU", "config": {}});
+        let dense = json!({"class_name": "Dense", "config": {"activation": prelu}});
+        assert_eq!(paths(&dense), ["", "activation"]);
     }
 }
