@@ -185,12 +185,12 @@ fn optimizer(value: Option<&Value>, problems: &mut Problems) -> Option<Arc<dyn O
 fn losses(config: &Map<String, Value>, problems: &mut Problems) -> Option<Losses> {
     let value = config.get("loss").unwrap_or(&Value::Null);
     match value {
-        Value::Array(list) => {
+        value if value.is_array() || is_nested(value) => {
             let one = |value: &Value| match value {
                 Value::Null => Some(None),
                 value => loss(value, problems).map(Some),
             };
-            let list: Option<Vec<_>> = flat(list).into_iter().map(one).collect();
+            let list: Option<Vec<_>> = leaves(value).into_iter().map(one).collect();
             Some(PerOutput::List(list?))
         }
         Value::Object(entries) if objects::class_name(value).is_none() => {
@@ -203,13 +203,31 @@ fn losses(config: &Map<String, Value>, problems: &mut Problems) -> Option<Losses
     }
 }
 
-/// What is in a list and the lists within it: outputs in nested lists have losses in such ones.
-fn flat<'a>(list: &'a [Value]) -> Vec<&'a Value> {
-    let within = |value: &'a Value| match value {
-        Value::Array(list) => flat(list),
-        value => vec![value],
-    };
-    list.iter().flat_map(within).collect()
+/// What is in a list or a dictionary of outputs, a dictionary in the order of its keys; none of a
+/// single thing.
+fn within(value: &Value) -> Option<Vec<&Value>> {
+    match value {
+        Value::Array(list) => Some(list.iter().collect()),
+        Value::Object(entries) if objects::class_name(value).is_none() => {
+            let mut entries: Vec<_> = entries.iter().collect();
+            entries.sort_by_key(|(key, _)| *key);
+            Some(entries.into_iter().map(|(_, value)| value).collect())
+        }
+        _ => None,
+    }
+}
+
+/// Whether lists or dictionaries are within a list or a dictionary.
+fn is_nested(value: &Value) -> bool {
+    within(value).is_some_and(|inner| inner.into_iter().any(|value| within(value).is_some()))
+}
+
+/// What is in nested lists and dictionaries: outputs in such have losses in such.
+fn leaves(value: &Value) -> Vec<&Value> {
+    match within(value) {
+        Some(inner) => inner.into_iter().flat_map(leaves).collect(),
+        None => vec![value],
+    }
 }
 
 fn loss(value: &Value, problems: &mut Problems) -> Option<Choice<dyn Loss>> {
@@ -235,7 +253,9 @@ fn loss_weights(value: Option<&Value>, problems: &mut Problems) -> Option<PerOut
     };
     match value? {
         Value::Null => None,
-        Value::Array(list) => Some(PerOutput::List(list.iter().map(weight).collect())),
+        value if value.is_array() || is_nested(value) => {
+            Some(PerOutput::List(leaves(value).into_iter().map(weight).collect()))
+        }
         Value::Object(entries) => {
             let given = entries.iter();
             let named = given.filter_map(|(name, value)| Some((name.clone(), weight(value)?)));
@@ -297,6 +317,18 @@ fn name_of(value: &Value) -> Option<&str> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn losses_of_nested_outputs_are_one_after_another() {
+        let config = json!({"loss": {"o": ["mse", null], "b": {"d": "mae", "c": "huber"}}});
+        let mut problems = Problems::default();
+        let found = losses(config.as_object().unwrap(), &mut problems);
+        let Some(PerOutput::List(list)) = found else { panic!("{found:?}") };
+        let name = |choice: &Choice<dyn Loss>| choice.resolve().unwrap().name().to_string();
+        let names: Vec<_> = list.iter().map(|loss| loss.as_ref().map(name)).collect();
+        let names: Vec<&str> = names.iter().map(|name| name.as_deref().unwrap_or("")).collect();
+        assert_eq!(names, ["huber", "mean_absolute_error", "mean_squared_error", ""]);
+    }
 
     #[test]
     fn the_function_cosine_similarity_is_no_metric_of_that_name() {
