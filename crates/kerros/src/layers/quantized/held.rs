@@ -255,6 +255,11 @@ pub(crate) fn merge(held: &Held, product: &[f32], values: &mut [Tensor]) -> Resu
     if values.len() < count {
         return Err(Error::new(ErrorKind::Internal, "a table without its scales"));
     }
+    // To quantize again what is quantized changes it, above all in blocks of four bits. Keras does
+    // so; where nothing was learned the file is better as it was.
+    if product.iter().all(|&product| product == 0.0) {
+        return Ok(());
+    }
     let stored: Vec<&Tensor> = values[..count].iter().collect();
     let mut floats = held.floats(&stored)?;
     if floats.len() != product.len() {
