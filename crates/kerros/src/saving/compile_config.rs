@@ -327,7 +327,7 @@ mod tests {
         let name = |choice: &Choice<dyn Loss>| choice.resolve().unwrap().name().to_string();
         let names: Vec<_> = list.iter().map(|loss| loss.as_ref().map(name)).collect();
         let names: Vec<&str> = names.iter().map(|name| name.as_deref().unwrap_or("")).collect();
-        assert_eq!(names, ["huber", "mean_absolute_error", "mean_squared_error", ""]);
+        assert_eq!(names, ["huber_loss", "mean_absolute_error", "mean_squared_error", ""]);
     }
 
     #[test]
