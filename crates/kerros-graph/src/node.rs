@@ -54,7 +54,7 @@ macro_rules! unary_methods {
 }
 
 unary_methods! {
-    /// `|x|`; the derivative at 0 is 0.
+    /// `|x|`; the derivative at 0 is 1, as on JAX.
     abs = Abs,
     /// -1, 0 or 1; the derivative is 0.
     sign = Sign,

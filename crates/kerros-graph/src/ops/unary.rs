@@ -53,7 +53,7 @@ impl Operation for Unary {
         let (x, y, dy) = (context.inputs[0], context.output, context.dy);
         let dx = match self.function {
             Function::Neg => -dy,
-            Function::Abs => dy * x.sign(),
+            Function::Abs => x.greater_equal(0.0).select(dy, -dy),
             Function::Exp => dy * y,
             Function::Expm1 => dy * (y + 1.0),
             Function::Log => dy / x,

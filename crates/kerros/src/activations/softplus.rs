@@ -17,8 +17,8 @@ impl Activation for Softplus {
     }
 }
 
-/// `max(x, 0) + log(1 + e^-|x|)`: nothing overflows; the derivative is 1/2 at 0, where the
-/// maximum gives a half and the rest nothing.
+/// `max(x, 0) + log(1 + e^min(x, -x))`: nothing overflows; the derivative is 1/2 at 0, where the
+/// maximum gives a half and the minimum nothing.
 pub(crate) fn softplus(x: Node<'_>) -> Node<'_> {
-    x.maximum(0.0) + (-x.abs()).exp().log1p()
+    x.maximum(0.0) + x.minimum(-x).exp().log1p()
 }

@@ -115,7 +115,7 @@ fn behind_labels<'g>(between: Node<'g>, from_label: Node<'g>) -> Node<'g> {
 
 /// `log(e^a + e^b)`.
 fn add_logs<'g>(a: Node<'g>, b: Node<'g>) -> Node<'g> {
-    a.maximum(b) + (-(a - b).abs()).exp().log1p()
+    a.maximum(b) + (a - b).minimum(b - a).exp().log1p()
 }
 
 fn refused<'g>(y_true: Node<'g>, y_pred: Node<'g>) -> Node<'g> {
