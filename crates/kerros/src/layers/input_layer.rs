@@ -45,7 +45,8 @@ impl InputLayer {
         self
     }
 
-    /// Sets the element type: `float32` (the default), `int32` for indices.
+    /// Sets the element type: `float32` (the default), `int32` for indices, `bool` for truth
+    /// values.
     pub fn dtype(mut self, dtype: DType) -> Self {
         self.dtype_name = dtype.to_string();
         self.spec.dtype = dtype;
@@ -122,9 +123,10 @@ fn from_config(reader: &mut ConfigReader<'_>) -> Result<Arc<dyn Layer>> {
     let dtype_name = reader.maybe_string("dtype").unwrap_or_else(|| "float32".into());
     let dtype = match dtype_name.as_str() {
         "float32" | "float64" | "float16" | "bfloat16" => DType::F32,
-        "bool" | "int8" | "int16" | "int32" | "int64" | "uint8" | "uint16" | "uint32" => DType::I32,
+        "bool" => DType::Bool,
+        "int8" | "int16" | "int32" | "int64" | "uint8" | "uint16" | "uint32" => DType::I32,
         other => {
-            reader.refuse(format!("`dtype` is {other}, expected float32 or int32"));
+            reader.refuse(format!("`dtype` is {other}, expected float32, int32 or bool"));
             DType::F32
         }
     };

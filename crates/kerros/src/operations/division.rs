@@ -36,15 +36,28 @@ fn with_sign_of<'g>(remainder: Node<'g>, b: Node<'g>) -> Node<'g> {
     remainder.not_equal(0.0).logical_and(is_other).select(remainder + b, remainder)
 }
 
-/// Of floats: exact while the quotient has at most 24 digits.
+/// Where a finite number is divided by an infinite one: it is all left.
+fn is_beyond<'g>(a: Node<'g>, b: Node<'g>) -> Node<'g> {
+    b.abs().equal(f32::INFINITY).logical_and(a.is_finite())
+}
+
+/// Of floats: exact while the quotient has at most 24 digits. Where nothing is left, the remainder
+/// is the 0 of the sign of `a`.
 fn divide_floats<'g>(a: Node<'g>, b: Node<'g>) -> Division<'g> {
     let once = |a: Node<'g>| less_product(a, (a / b).floor(), b);
     // The first quotient may be rounded up or down: the second is 1, 0 or -1 then.
-    let remainder = with_sign_of(once(once(a)), b);
-    Division { quotient: ((a - remainder) / b).round(), remainder }
+    let left = once(once(a));
+    let signed = left.equal(0.0).select(a.is_finite().select(a, 1.0) * 0.0, left);
+    let is_far = is_beyond(a, b);
+    let left = is_far.select(a, signed.replace_gradient(left));
+    let remainder = with_sign_of(left, b);
+    let quotient = ((a - remainder) / b).round();
+    let far = remainder.equal(a).select((a / b).stop_gradient(), -1.0);
+    Division { quotient: is_far.select(far, quotient), remainder }
 }
 
-/// Of whole numbers, whose quotients are found as floats, and mended.
+/// Of whole numbers, whose quotients are found as floats, and mended. By 0 the quotient is -1, less
+/// one for what is left, and the remainder 0, as on JAX.
 fn divide_whole<'g>(a: Node<'g>, b: Node<'g>) -> Division<'g> {
     let about = |a: Node<'g>| (a.cast(DType::F32) / b.cast(DType::F32)).floor().cast(DType::I32);
     let mut quotient = about(a);
@@ -55,7 +68,12 @@ fn divide_whole<'g>(a: Node<'g>, b: Node<'g>) -> Division<'g> {
     let mended = with_sign_of(remainder, b);
     let one = a.graph().constant_i32(1);
     let is_mended = mended.not_equal(remainder);
-    Division { quotient: is_mended.select(quotient - one, quotient), remainder: mended }
+    let quotient = is_mended.select(quotient - one, quotient);
+    let (is_none, zero) = (b.equal(0.0), a.graph().constant_i32(0));
+    Division {
+        quotient: is_none.select(a.equal(0.0).select(-one, -one - one), quotient),
+        remainder: is_none.select(zero, mended),
+    }
 }
 
 /// The quotient of whole numbers, rounded down.
@@ -85,6 +103,10 @@ kinds! { "ops.numpy";
         let (a, b, Division { remainder, .. }) = divide(o)?;
         let is_other = a.less(0.0).not_equal(b.less(0.0));
         let is_moved = remainder.not_equal(0.0).logical_and(is_other);
-        Ok(vec![is_moved.select(remainder - b, remainder)])
+        let left = is_moved.select(remainder - b, remainder);
+        Ok(vec![match a.dtype() {
+            DType::F32 => is_beyond(a, b).select(a, left),
+            _ => left,
+        }])
     };
 }

@@ -41,7 +41,7 @@ fn resize<'g>(operands: &Operands<'_, 'g>) -> Result<Vec<Node<'g>>> {
     if let Some(config) = config.as_object_mut() {
         config.remove("size");
     }
-    as_layer(operands, operands.float("images")?, "Resizing", config)
+    as_layer(operands, operands.node("images")?, "Resizing", config)
 }
 
 const BY_SIZE: &[&str] = &["pool_size", "strides", "padding", "data_format"];

@@ -1,6 +1,6 @@
 //! `keras.ops.depth_to_space` and its like: parts of images as channels, and back.
 
-use kerros_core::{Error, ErrorKind, Result};
+use kerros_core::{DType, Error, ErrorKind, Result};
 use kerros_graph::Node;
 use serde_json::Value;
 
@@ -177,16 +177,19 @@ fn sequences<'g>(operands: &Operands<'_, 'g>) -> Result<Vec<Node<'g>>> {
 /// How much each colour counts for the grey of an image.
 const GREYS: [f32; 3] = [0.2989, 0.5870, 0.1140];
 
+/// Whole numbers stay whole numbers: what is behind the point is cut off.
 fn rgb_to_grayscale<'g>(operands: &Operands<'_, 'g>) -> Result<Vec<Node<'g>>> {
-    let x = operands.float("images")?;
+    let x = operands.node("images")?;
     let is_first = operands.value("data_format") == &Value::from("channels_first");
     let axis = x.ndim().checked_sub(if is_first { 3 } else { 1 });
     match axis.map(|axis| (axis, x.shape()[axis])) {
         Some((_, 1)) => Ok(vec![x]),
         Some((axis, 3)) => {
             let colours = GREYS.iter().enumerate();
-            let parts = colours.map(|(at, &grey)| x.slice(axis, at, at + 1) * grey);
-            Ok(parts.reduce(|sum, part| sum + part).into_iter().collect())
+            let float = x.cast(DType::F32);
+            let parts = colours.map(|(at, &grey)| float.slice(axis, at, at + 1) * grey);
+            let sum = parts.reduce(|sum, part| sum + part);
+            Ok(sum.into_iter().map(|sum| sum.cast(x.dtype())).collect())
         }
         _ => Err(Error::new(ErrorKind::Shape, format!("images of shape {}", x.shape()))
             .expected("1 or 3 channels")),

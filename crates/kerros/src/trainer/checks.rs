@@ -47,6 +47,7 @@ pub fn inputs(network: &Network, inputs: &[Tensor]) -> Result<Vec<Tensor>> {
         }
         let typed = |given: &Tensor| match spec.dtype {
             DType::I32 => given.to_i32(),
+            DType::Bool => truths(given),
             _ => Ok(given.to_f32()),
         };
         if spec.shape.admits(&row) {
@@ -81,6 +82,13 @@ pub fn inputs(network: &Network, inputs: &[Tensor]) -> Result<Vec<Tensor>> {
         })
     };
     inputs.iter().zip(&network.inputs).map(mend).collect()
+}
+
+/// Numbers as truth values: what is not 0.
+fn truths(given: &Tensor) -> Result<Tensor> {
+    let mut truths = vec![false; given.num_elements()];
+    given.for_each_f64(|at, value| truths[at] = value != 0.0);
+    Tensor::from_bools(given.shape(), &truths)
 }
 
 /// Whether two shapes are the same but for a last axis of length 1.
