@@ -62,6 +62,7 @@ mod time_distributed;
 mod wrapper;
 
 pub use crate::model::Pipeline;
+pub(crate) use attention::LEAVES_MASKS;
 pub use attention::{AdditiveAttention, Attention, GroupQueryAttention, MultiHeadAttention};
 pub use audio::mel_spectrogram::MelSpectrogram;
 pub use audio::stft_spectrogram::STFTSpectrogram;

@@ -12,4 +12,5 @@ mod scores;
 pub use additive_attention::AdditiveAttention;
 pub use group_query_attention::GroupQueryAttention;
 pub use luong_attention::Attention;
+pub(crate) use multi_head_attention::LEAVES_MASKS;
 pub use multi_head_attention::MultiHeadAttention;

@@ -3,11 +3,11 @@ use std::sync::Arc;
 
 use kerros_core::{Error, ErrorKind, Result, Shape};
 use kerros_graph::Node;
-use serde_json::{Value, json};
+use serde_json::json;
 
 use super::dot_product::DotProduct;
 use super::masks::{BUILT_FROM, HeadInputs, PARAMETERS};
-use super::projections::{Parts, Projections, projection_methods};
+use super::projections::{Parts, Projections, numbers, projection_methods};
 use crate::layers::options::activity_methods;
 use crate::layers::{Call, Layer, Options, Weight};
 use crate::object::{Config, ConfigReader, Described, Entry};
@@ -56,6 +56,9 @@ use crate::object::{Config, ConfigReader, Described, Entry};
 /// # Ok::<(), kerros::Error>(())
 /// ```
 ///
+/// As in Keras 3 from 3.7 on, layers that are called after it find no masks with its inputs any
+/// more; in a model from a file before Keras 3 they do.
+///
 /// # Source
 /// Vaswani et al.: "Attention is all you need", arXiv 1706.03762.
 #[derive(Clone, Debug)]
@@ -67,6 +70,8 @@ pub struct MultiHeadAttention {
     output_shape: Option<Vec<usize>>,
     attention_axes: Option<Vec<isize>>,
     settings: Projections,
+    /// Whether the layers after it see the masks of its inputs, as they did before Keras 3.
+    leaves_masks: bool,
 }
 
 projection_methods!(MultiHeadAttention);
@@ -84,6 +89,7 @@ impl MultiHeadAttention {
             output_shape: None,
             attention_axes: None,
             settings: Projections::default(),
+            leaves_masks: false,
         }
     }
 
@@ -244,7 +250,7 @@ impl Layer for MultiHeadAttention {
     }
 
     fn takes_masks_away(&self) -> bool {
-        true
+        !self.leaves_masks
     }
 
     fn compute_mask<'g>(
@@ -263,6 +269,10 @@ pub(in crate::layers) const ENTRY: Entry<dyn Layer> = Entry {
     from_config,
 };
 
+/// Says in the config of a layer from a file before Keras 3 that its inputs keep their masks. It is
+/// never written: Keras would not know it.
+pub(crate) const LEAVES_MASKS: &str = "leaves_masks";
+
 fn from_config(reader: &mut ConfigReader<'_>) -> Result<Arc<dyn Layer>> {
     let mut options = Options::read(reader)?;
     let settings = Projections::read(reader, &mut options)?;
@@ -277,23 +287,7 @@ fn from_config(reader: &mut ConfigReader<'_>) -> Result<Arc<dyn Layer>> {
         numbers(reader, "output_shape", |value| value.as_u64().map(|n| n as usize));
     layer.attention_axes =
         numbers(reader, "attention_axes", |value| value.as_i64().map(|n| n as isize));
+    layer.leaves_masks = reader.bool(LEAVES_MASKS, false);
     layer.check()?;
     Ok(Arc::new(layer))
-}
-
-/// A whole number, or a list of them, if given.
-fn numbers<T>(
-    reader: &mut ConfigReader<'_>,
-    name: &str,
-    number: impl Fn(&Value) -> Option<T>,
-) -> Option<Vec<T>> {
-    let value = reader.value(name)?;
-    let list = match value.as_array() {
-        Some(list) => list.iter().map(&number).collect(),
-        None => number(value).map(|number| vec![number]),
-    };
-    if list.is_none() {
-        reader.refuse(format!("`{name}` is {value}, expected whole numbers"));
-    }
-    list
 }

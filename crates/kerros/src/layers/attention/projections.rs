@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use kerros_core::{Error, ErrorKind, Result, Shape};
 use kerros_graph::Node;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::layers::options::{maybe_f64, out_of_range, resolve_regularizer, serialize_regularizer};
 use crate::layers::trained::{self, Trained};
@@ -222,3 +222,20 @@ macro_rules! projection_methods {
     };
 }
 pub(super) use projection_methods;
+
+/// A whole number, or a list of them, if given.
+pub(super) fn numbers<T>(
+    reader: &mut ConfigReader<'_>,
+    name: &str,
+    number: impl Fn(&Value) -> Option<T>,
+) -> Option<Vec<T>> {
+    let value = reader.value(name)?;
+    let list = match value.as_array() {
+        Some(list) => list.iter().map(&number).collect(),
+        None => number(value).map(|number| vec![number]),
+    };
+    if list.is_none() {
+        reader.refuse(format!("`{name}` is {value}, expected whole numbers"));
+    }
+    list
+}

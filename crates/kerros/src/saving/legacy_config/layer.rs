@@ -5,6 +5,7 @@ use serde_json::{Map, Value, json};
 use super::super::objects::class_name;
 use super::arguments::{CLASSES, DROPPED, Drop, RENAMED_IN_2, RENAMED_IN_3, is_for};
 use super::{Age, Context, layer_name_of, merge, objects, set_class};
+use crate::layers::LEAVES_MASKS;
 use crate::operations::is_operation;
 
 /// Whether an attention layer hides later positions: an argument of the layer in Keras 2, of
@@ -120,6 +121,7 @@ fn defaults(old: &str, class: &str, config: &mut Map<String, Value>, age: Age) {
         "LSTM" | "GRU" | "LSTMCell" | "GRUCell" if age < Age::Three => {
             default("recurrent_activation", json!("hard_sigmoid"));
         }
+        "MultiHeadAttention" if age < Age::Three => default(LEAVES_MASKS, json!(true)),
         "SyncBatchNormalization" => default("synchronized", json!(true)),
         "ThresholdedReLU" => {
             let threshold = config.shift_remove("theta").unwrap_or(json!(1.0));
