@@ -4,6 +4,7 @@ use serde_json::{Value, json};
 
 use super::super::objects::class_name;
 use super::{Age, modern};
+use crate::layers::LEAVES_MASKS;
 
 /// Arguments that Keras 3 writes and older versions did not have; where they are absent, Keras
 /// takes these values. Those of `ANYTHING` are drawn or follow from others.
@@ -43,8 +44,11 @@ fn difference(found: &Value, keras: &Value, place: &str) -> Option<String> {
                     return Some(difference);
                 }
             }
-            // `SpatialDropout` alone does not say whether it is trained.
-            let extra = found.keys().find(|key| !keras.contains_key(*key) && *key != "trainable");
+            // `SpatialDropout` alone does not say whether it is trained. That attention leaves
+            // masks is said to Kerros.
+            let own = ["trainable", LEAVES_MASKS];
+            let extra =
+                found.keys().find(|key| !keras.contains_key(*key) && !own.contains(&&***key));
             extra.map(|key| format!("{place}.{key} is not in Keras 3: {}", found[key]))
         }
         (Value::Array(found), Value::Array(keras)) if found.len() == keras.len() => {
