@@ -106,8 +106,9 @@ fn sum(plan: &Plan, at: usize, limits: ChunkLimits) -> Option<Sum> {
         && found.rows.is_multiple_of(CONTRACTION_CHUNK)
         && chunks.is_multiple_of(limits.threads.max(1))
         && 4 * found.parts.len <= limits.bytes;
-    let divided = step.reads.iter().all(|read| by_rows(plan, read.buffer, found.rows, at));
-    (pays && divided).then_some(found)
+    // All steps before are looked at, so only for sums that could gain.
+    let divided = || step.reads.iter().all(|read| by_rows(plan, read.buffer, found.rows, at));
+    (pays && divided()).then_some(found)
 }
 
 /// Whether a buffer is divided by so many rows wherever it was touched before a step, so that a
