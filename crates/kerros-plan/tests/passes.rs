@@ -136,9 +136,9 @@ fn plans_of_any_graph_are_sound() {
 }
 
 /// A plan of many thousand steps: a network with shortcuts, whose gradient reads every layer again
-/// from the last to the first. Five times the layers take five times as long, and twenty-five times
-/// where a pass compares all steps with each other; what lies between leaves room for a busy machine.
-/// Both are far larger than any cache, so that neither has an advantage from that.
+/// from the last to the first. Eight times the layers take eight times as long and, because they
+/// leave the caches, up to twice that; sixty-four times where a pass compares all steps with each
+/// other. What lies between leaves room for a busy machine.
 #[test]
 fn deep_networks_compile_in_time() {
     let seconds = |layers: u32| {
@@ -159,8 +159,8 @@ fn deep_networks_compile_in_time() {
         begun.elapsed().as_secs_f64()
     };
     let least = |layers| (0..3).map(|_| seconds(layers)).fold(f64::INFINITY, f64::min);
-    let (few, many) = (least(1600), least(8000));
-    assert!(many < 13.0 * few, "{few} s, then {many} s");
+    let (few, many) = (least(500), least(4000));
+    assert!(many < 40.0 * few, "{few} s, then {many} s");
 }
 
 /// The reference device carries out a whole training step: it learns, and what it computes is
