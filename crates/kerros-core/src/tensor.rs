@@ -160,26 +160,7 @@ impl Tensor {
     /// # Errors
     /// [`ErrorKind::Data`] naming the first element that is not.
     pub fn to_i32(&self) -> Result<Self> {
-        if self.dtype == DType::I32 {
-            return Ok(self.clone());
-        }
-        let mut out = Tensor::zeros(self.shape.clone(), DType::I32);
-        let to: &mut [i32] = bytemuck::cast_slice_mut(out.bytes_mut());
-        let mut bad = None;
-        self.for_each_f64(|index, value| {
-            to[index] = value as i32;
-            if f64::from(to[index]) != value && bad.is_none() {
-                bad = Some((index, value));
-            }
-        });
-        match bad {
-            None => Ok(out),
-            Some((index, value)) => Err(Error::new(
-                ErrorKind::Data,
-                format!("element {index} is {value}, in a tensor of shape {}", self.shape),
-            )
-            .expected("whole numbers that fit 32 bits")),
-        }
+        self.to_whole(|value| value as i32, "whole numbers that fit 32 bits")
     }
 
     /// The elements as `i8`, when every one is a whole number from -128 to 127.
@@ -187,15 +168,24 @@ impl Tensor {
     /// # Errors
     /// [`ErrorKind::Data`] naming the first element that is not.
     pub fn to_i8(&self) -> Result<Self> {
-        if self.dtype == DType::I8 {
+        self.to_whole(|value| value as i8, "whole numbers from -128 to 127")
+    }
+
+    /// The elements cut to whole numbers, when that changes none.
+    fn to_whole<T: Element + Into<f64>>(
+        &self,
+        cut: impl Fn(f64) -> T,
+        expected: &str,
+    ) -> Result<Self> {
+        if self.dtype == T::DTYPE {
             return Ok(self.clone());
         }
-        let mut out = Tensor::zeros(self.shape.clone(), DType::I8);
-        let to: &mut [i8] = bytemuck::cast_slice_mut(out.bytes_mut());
+        let mut out = Tensor::zeros(self.shape.clone(), T::DTYPE);
+        let to: &mut [T] = bytemuck::cast_slice_mut(out.bytes_mut());
         let mut bad = None;
         self.for_each_f64(|index, value| {
-            to[index] = value as i8;
-            if f64::from(to[index]) != value && bad.is_none() {
+            to[index] = cut(value);
+            if to[index].into() != value && bad.is_none() {
                 bad = Some((index, value));
             }
         });
@@ -205,7 +195,7 @@ impl Tensor {
                 ErrorKind::Data,
                 format!("element {index} is {value}, in a tensor of shape {}", self.shape),
             )
-            .expected("whole numbers from -128 to 127")),
+            .expected(expected)),
         }
     }
 
