@@ -20,24 +20,26 @@ pub fn place(plan: &mut Plan) {
     let mut waiting: Vec<BufferId> =
         (0..plan.buffers.len()).filter(|&id| leaders[id] == Some(id)).collect();
     waiting.sort_by_key(|&id| (Reverse(size(plan, id)), id));
-    // Where they begin and end, sorted by where they begin.
-    let mut placed: Vec<(usize, usize, &Life)> = Vec::with_capacity(waiting.len());
+    // Where they begin and end, and the first and last region that needs them, sorted by where they
+    // begin. Every buffer looks at many of them: all that it asks for lies side by side.
+    let mut placed: Vec<Placed> = Vec::with_capacity(waiting.len());
     for id in waiting {
         let Some(life) = &lives[id] else { continue };
         let size = size(plan, id);
+        let (first, last) = (*life.regions.start(), *life.regions.end());
         let mut offset = 0;
         // Slide past every neighbour in time that is in the way.
-        for &(start, end, other) in &placed {
-            if start >= offset + size {
+        for other in &placed {
+            if other.start >= offset + size {
                 break;
             }
-            if offset < end && life.meets(other) {
-                offset = end;
+            if offset < other.end && first <= other.last && other.first <= last {
+                offset = other.end;
             }
         }
         plan.buffers[id].home = Home::Arena(offset);
-        let at = placed.partition_point(|&(start, ..)| start <= offset);
-        placed.insert(at, (offset, offset + size, life));
+        let at = placed.partition_point(|other| other.start <= offset);
+        placed.insert(at, Placed { start: offset, end: offset + size, first, last });
         plan.arena_bytes = plan.arena_bytes.max(offset + size);
     }
     for (id, leader) in leaders.into_iter().enumerate() {
@@ -45,6 +47,14 @@ pub fn place(plan: &mut Plan) {
             plan.buffers[id].home = plan.buffers[leader].home;
         }
     }
+}
+
+/// A buffer that has its place: its bytes, and the regions that need it.
+struct Placed {
+    start: usize,
+    end: usize,
+    first: usize,
+    last: usize,
 }
 
 /// For each buffer of the arena that is needed, the buffer whose place it takes: itself, or the
