@@ -16,6 +16,7 @@ pub mod explain;
 pub mod gates;
 pub mod lives;
 mod lower;
+mod occupancy;
 pub mod own_weights;
 pub mod place;
 pub mod plan;

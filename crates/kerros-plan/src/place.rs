@@ -4,6 +4,7 @@ use std::cmp::Reverse;
 use std::collections::{BinaryHeap, HashMap};
 
 use crate::lives::{Life, lives};
+use crate::occupancy::Occupancy;
 use crate::plan::{BufferId, Home, Plan, Split};
 
 /// Buffers start on cache lines, so that threads never share one by accident.
@@ -20,26 +21,15 @@ pub fn place(plan: &mut Plan) {
     let mut waiting: Vec<BufferId> =
         (0..plan.buffers.len()).filter(|&id| leaders[id] == Some(id)).collect();
     waiting.sort_by_key(|&id| (Reverse(size(plan, id)), id));
-    // Where they begin and end, and the first and last region that needs them, sorted by where they
-    // begin. Every buffer looks at many of them: all that it asks for lies side by side.
-    let mut placed: Vec<Placed> = Vec::with_capacity(waiting.len());
+    // What is handed out lives to the end: one region more.
+    let after = plan.regions.len();
+    let mut occupancy = Occupancy::new(after + 1);
     for id in waiting {
         let Some(life) = &lives[id] else { continue };
         let size = size(plan, id);
-        let (first, last) = (*life.regions.start(), *life.regions.end());
-        let mut offset = 0;
-        // Slide past every neighbour in time that is in the way.
-        for other in &placed {
-            if other.start >= offset + size {
-                break;
-            }
-            if offset < other.end && first <= other.last && other.first <= last {
-                offset = other.end;
-            }
-        }
+        let regions = *life.regions.start()..=after.min(*life.regions.end());
+        let offset = occupancy.take_lowest(size, regions);
         plan.buffers[id].home = Home::Arena(offset);
-        let at = placed.partition_point(|other| other.start <= offset);
-        placed.insert(at, Placed { start: offset, end: offset + size, first, last });
         plan.arena_bytes = plan.arena_bytes.max(offset + size);
     }
     for (id, leader) in leaders.into_iter().enumerate() {
@@ -47,14 +37,6 @@ pub fn place(plan: &mut Plan) {
             plan.buffers[id].home = plan.buffers[leader].home;
         }
     }
-}
-
-/// A buffer that has its place: its bytes, and the regions that need it.
-struct Placed {
-    start: usize,
-    end: usize,
-    first: usize,
-    last: usize,
 }
 
 /// For each buffer of the arena that is needed, the buffer whose place it takes: itself, or the

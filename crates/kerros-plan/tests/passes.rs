@@ -137,8 +137,8 @@ fn plans_of_any_graph_are_sound() {
 
 /// A plan of many thousand steps: a network with shortcuts, whose gradient reads every layer again
 /// from the last to the first. Eight times the layers take eight times as long and, because they
-/// leave the caches, up to twice that; sixty-four times where a pass compares all steps with each
-/// other. What lies between leaves room for a busy machine.
+/// leave the caches, somewhat more; sixty-four times where a pass compares all steps with each
+/// other. Three times the one is a third of the other, so a busy machine does not decide it.
 #[test]
 fn deep_networks_compile_in_time() {
     let seconds = |layers: u32| {
@@ -159,8 +159,8 @@ fn deep_networks_compile_in_time() {
         begun.elapsed().as_secs_f64()
     };
     let least = |layers| (0..3).map(|_| seconds(layers)).fold(f64::INFINITY, f64::min);
-    let (few, many) = (least(500), least(4000));
-    assert!(many < 40.0 * few, "{few} s, then {many} s");
+    let (few, many) = (least(1000), least(8000));
+    assert!(many < 24.0 * few, "{few} s, then {many} s");
 }
 
 /// The reference device carries out a whole training step: it learns, and what it computes is
