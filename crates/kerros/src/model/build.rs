@@ -7,7 +7,7 @@ use kerros_graph::{Graph, Node, StateId};
 use super::forward::{Masked, Run, Values};
 use super::{
     Arguments, Forward, InputSpec, LayerCall, Network, PartialShape, Source, WeightEntry,
-    fixed_rows,
+    fixed_lengths,
 };
 use crate::layers::{Layer, Weight};
 
@@ -28,6 +28,7 @@ const MAX_TOLD_LENGTH: usize = 299;
 const MAX_ROW_ELEMENTS: usize = 1 << 32;
 
 /// What a trial found.
+#[derive(Clone)]
 struct Trial {
     /// The calls: those of a chain show only as its results do.
     calls: Vec<LayerCall>,
@@ -62,7 +63,7 @@ impl Network {
         if self.check().is_err() || self.batch().is_some() {
             return Err(first);
         }
-        for rows in fixed_rows::candidates(self) {
+        for rows in fixed_lengths::candidates(self) {
             if rows != TRIAL_ROWS && self.build_for(Some(rows)).is_ok() {
                 return Ok(());
             }
@@ -117,7 +118,8 @@ impl Network {
         self.batch().or(self.rows).unwrap_or(TRIAL_ROWS)
     }
 
-    /// Two trials of different lengths for the axes that are not known.
+    /// Two trials of different lengths for the axes that are not known; twice the same where the
+    /// network fits one length alone.
     fn trials(&self) -> Result<(Trial, Trial)> {
         let mut error = None;
         for (first, second) in TRIAL_LENGTHS {
@@ -129,6 +131,16 @@ impl Network {
                     self.check_same_weights(&first, &second)?;
                     return Ok((first, second));
                 }
+            }
+        }
+        // Not for each number of rows again: that would be a square of trials.
+        let lengths = match self.rows {
+            None => fixed_lengths::candidates(self),
+            Some(_) => Vec::new(),
+        };
+        for length in lengths {
+            if let Ok(trial) = self.trial(length) {
+                return Ok((trial.clone(), trial));
             }
         }
         Err(error.expect("some lengths were tried"))

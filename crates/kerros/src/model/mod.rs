@@ -14,7 +14,7 @@ use crate::trainer::{Compiled, Runs, warnings::Warnings};
 
 pub mod arguments;
 mod build;
-mod fixed_rows;
+mod fixed_lengths;
 pub mod forward;
 pub mod functional;
 pub(crate) mod names;

@@ -176,9 +176,9 @@ fn rows_of_a_batch_that_are_tied_or_mixed() {
     check_family("batch_rows");
 }
 
-/// The model of a case of `batch_rows.json`, with this text in place of that.
-fn tied(name: &str, from: &str, to: &str) -> kerros::Result<Model> {
-    let content = fixture("batch_rows.json");
+/// The model of a case of a family, with this text in place of that.
+fn tied(family: &str, name: &str, from: &str, to: &str) -> kerros::Result<Model> {
+    let content = fixture(&format!("{family}.json"));
     let case = content["cases"].as_array().unwrap().iter().find(|case| case["name"] == name);
     let json = case.unwrap()["model"].as_str().unwrap().replace(from, to);
     Model::from_json(&json)
@@ -187,7 +187,7 @@ fn tied(name: &str, from: &str, to: &str) -> kerros::Result<Model> {
 /// A constant for 6 rows: batches of others are refused with the number that fits, when they come.
 #[test]
 fn a_batch_that_does_not_fit_the_constants_is_refused() {
-    let mut model = tied("sum_with_constant", "", "").unwrap();
+    let mut model = tied("batch_rows", "sum_with_constant", "", "").unwrap();
     assert_eq!(model.network().rows, Some(6));
     let error = model.predict(fill(&[7, 3], 0)).unwrap_err().to_string();
     assert!(error.contains("give 6 rows at a time") && error.contains("instead of 7"), "{error}");
@@ -204,10 +204,21 @@ fn a_batch_that_does_not_fit_the_constants_is_refused() {
     assert!(error.contains("give 6 rows at a time"), "{error}");
 }
 
+/// A constant of 5 steps beside an input that leaves their number open: others are refused when
+/// they come.
+#[test]
+fn steps_that_do_not_fit_the_constants_are_refused() {
+    let mut model = tied("wiring", "constant_of_steps", "", "").unwrap();
+    assert_eq!(model.predict(fill(&[2, 5, 4], 0)).unwrap().shape().to_vec(), [2, 5, 2]);
+    let error = model.predict(fill(&[2, 7, 4], 0)).unwrap_err().to_string();
+    assert!(error.contains("[2, 7, 4] and [5, 4] do not broadcast"), "{error}");
+}
+
 /// Where no number of rows fits, the mistake is told as of any model.
 #[test]
 fn a_constant_that_fits_no_rows_is_told_of_the_usual_trial() {
-    let error = tied("broadcast_to", "[6, 4, 3]", "[6, 5, 3]").unwrap_err().to_string();
+    let error =
+        tied("batch_rows", "broadcast_to", "[6, 4, 3]", "[6, 5, 3]").unwrap_err().to_string();
     assert!(error.contains("[3, 4, 1] does not broadcast to [6, 5, 3]"), "{error}");
 }
 

@@ -1,6 +1,6 @@
-//! Numbers of rows that a network may be tied to: its inputs leave the number open, but it holds
-//! constants for a whole batch (`x + array of [6, 3]`), or operations that name places or lengths of
-//! the batch axis (`x[5]`, `ops.reshape(x, (4, 8))`).
+//! Lengths that a network may be tied to: its inputs leave the number of rows or steps open, but it
+//! holds constants for a whole batch or sequence (`x + array of [6, 3]`), or operations that name
+//! places or lengths of these axes (`x[5]`, `ops.reshape(x, (4, 8))`).
 
 use std::collections::BTreeSet;
 
@@ -9,8 +9,8 @@ use serde_json::Value;
 use super::{Argument, Network, Source};
 use crate::operations;
 
-/// The most rows that are tried: what is in a file may name any number.
-const MAX_ROWS: usize = 1 << 14;
+/// The longest that is tried: what is in a file may name any number.
+const MAX_LENGTH: usize = 1 << 14;
 
 /// How many numbers are tried: each is a whole trial.
 const MAX_TRIALS: usize = 48;
@@ -18,12 +18,12 @@ const MAX_TRIALS: usize = 48;
 /// How many numbers of one list are looked at: longer ones are constants, not lengths of axes.
 const MAX_LIST: usize = 64;
 
-/// The most elements whose divisors are lengths of their batch axis.
+/// The most elements whose divisors are lengths of an axis.
 const MAX_ELEMENTS: u64 = 1 << 20;
 
-/// The numbers of rows to try: what the constants and the operations of a network speak of,
-/// ascending; then what its shapes may be divided into; 1, which nearly everything broadcasts with,
-/// last. None where there is neither an operation nor a constant.
+/// The lengths to try: what the constants and the operations of a network speak of, ascending; then
+/// what its shapes may be divided into; 1, which nearly everything broadcasts with, last. None where
+/// there is neither an operation nor a constant.
 pub(super) fn candidates(network: &Network) -> Vec<usize> {
     let mut found = Found::default();
     found.network(network);
@@ -32,8 +32,8 @@ pub(super) fn candidates(network: &Network) -> Vec<usize> {
     }
     let Found { named, divisors, .. } = found;
     let named: Vec<usize> =
-        named.into_iter().filter(|rows| (2..=MAX_ROWS).contains(rows)).collect();
-    let more = divisors.into_iter().filter(|rows| *rows > 1 && !named.contains(rows));
+        named.into_iter().filter(|length| (2..=MAX_LENGTH).contains(length)).collect();
+    let more = divisors.into_iter().filter(|length| *length > 1 && !named.contains(length));
     let more: Vec<usize> = more.collect();
     named.iter().copied().chain(more).take(MAX_TRIALS - 1).chain([1]).collect()
 }
@@ -83,13 +83,15 @@ impl Found {
         }
     }
 
-    /// The length of an array, or of each array of a list.
+    /// The lengths of the axes of an array, or of each array of a list.
     fn array(&mut self, value: &Value) {
         match value {
             value if operations::is_array(value) => {
                 self.any = true;
-                if let Some(rows) = value["config"]["value"].as_array() {
-                    self.named.insert(rows.len());
+                let mut inner = &value["config"]["value"];
+                while let Some(items) = inner.as_array() {
+                    self.named.insert(items.len());
+                    inner = items.first().unwrap_or(&Value::Null);
                 }
             }
             Value::Array(items) => items.iter().take(MAX_LIST).for_each(|item| self.array(item)),
@@ -128,8 +130,8 @@ impl Found {
         let Some(size) = size.filter(|size| (2..=MAX_ELEMENTS).contains(size)) else { return };
         let divisors = (1..=size.isqrt()).filter(|low| size % low == 0);
         let both = divisors.flat_map(|low| [low, size / low]);
-        let within = both.filter_map(|rows| usize::try_from(rows).ok());
-        self.divisors.extend(within.filter(|rows| *rows <= MAX_ROWS));
+        let within = both.filter_map(|length| usize::try_from(length).ok());
+        self.divisors.extend(within.filter(|length| *length <= MAX_LENGTH));
     }
 }
 
@@ -146,12 +148,12 @@ mod tests {
     }
 
     #[test]
-    fn constants_and_settings_name_numbers_of_rows() {
+    fn constants_and_settings_name_lengths() {
         let array = json!({
             "class_name": "__numpy__",
             "config": {"value": [[7, 7], [8, 8], [9, 9]], "dtype": "int32"},
         });
-        assert_eq!(found(array).named.into_iter().collect::<Vec<_>>(), [3]);
+        assert_eq!(found(array).named.into_iter().collect::<Vec<_>>(), [2, 3]);
         let key = json!([5, null]);
         assert_eq!(found(key).named.into_iter().collect::<Vec<_>>(), [2, 5, 6]);
         let shape = found(json!([2, -1, 8]));
