@@ -34,6 +34,9 @@ struct Module {
 const ELSEWHERE: [(&str, &str); 3] =
     [("Input", "model"), ("Pipeline", "model"), ("History", "trainer")];
 
+/// Functions of `keras.ops` whose names mean something else in Rust.
+const RENAMED: [(&str, &str); 1] = [("where", "choose")];
+
 fn find<T: ?Sized>(registry: &'static Registry<T>, name: &str) -> Option<&'static str> {
     registry.find(name).ok().map(|entry| entry.class_name)
 }
@@ -120,6 +123,7 @@ pub fn table() -> String {
         total = (total.0 + here, total.1 + rows.len());
         write_section(&mut sections, module.keras, here, &rows);
     }
+    write_operations(&mut sections, &crate_folder.join("src"), &names["operations"]);
     let version = names["keras"].as_str().expect("the version is recorded");
     format!(
         "# Keras's words, and which are here\n\n\
@@ -142,6 +146,37 @@ fn write_section(text: &mut String, module: &str, here: usize, rows: &[(&str, Op
             None => "not here".into(),
         };
         writeln!(text, "| `{name}` | {here} |").expect("strings take everything");
+    }
+}
+
+/// The functions of `keras.ops` whose calls stand in files of models, and what reads them.
+fn write_operations(text: &mut String, src: &Path, functions: &Value) {
+    let (sources, in_rust) = (Sources::of(src, "operations"), Sources::of(src, "operations/ops"));
+    let functions = functions.as_object().expect("every function is listed");
+    let nodes = functions.iter().filter_map(|(name, class)| Some((name, class.as_str()?)));
+    let rows: Vec<(&String, Option<&str>, Option<&str>)> = nodes
+        .map(|(name, class)| {
+            let renamed = RENAMED.iter().find(|(keras, _)| keras == name);
+            let function = renamed.map_or(name.as_str(), |(_, here)| here);
+            (name, sources.operation(class), in_rust.has_function(function).then_some(function))
+        })
+        .collect();
+    let here = rows.iter().filter(|(_, file, _)| file.is_some()).count();
+    write!(
+        text,
+        "\n## keras.ops: {here} of {}\n\n\
+         The functions that add a node to a functional model: whether a model of a file may have\n\
+         such a node, and the function that adds it in Rust. Arithmetic and comparisons are\n\
+         operators of `KerasTensor` too.\n\n\
+         | Keras | in files | in Rust |\n|---|---|---|\n",
+        rows.len()
+    )
+    .expect("strings take everything");
+    for (name, file, function) in rows {
+        let file =
+            file.map_or("not here".into(), |file| format!("[yes](../crates/kerros/src/{file})"));
+        let function = function.map_or(String::new(), |function| format!("`ops::{function}`"));
+        writeln!(text, "| `{name}` | {file} | {function} |").expect("strings take everything");
     }
 }
 
@@ -206,6 +241,31 @@ impl Sources {
             (name.replace('\\', "/"), text)
         };
         Sources(files.into_iter().map(read).collect())
+    }
+
+    /// The file that declares the operation of this class.
+    fn operation(&self, class: &str) -> Option<&str> {
+        let declared = format!("{class}(");
+        let declares = |text: &str| text.lines().any(|line| line.trim().starts_with(&declared));
+        Some(&self.0.iter().find(|(_, text)| declares(text))?.0)
+    }
+
+    /// Whether there is a public function of this name: alone, or in a macro that makes many.
+    fn has_function(&self, name: &str) -> bool {
+        let begins = |line: &str| {
+            let rest = line.trim().strip_prefix("pub fn ").unwrap_or(line.trim());
+            rest.strip_prefix(name)
+                .is_some_and(|rest| rest.trim_start().starts_with(['(', '<', '=']))
+        };
+        let defines = |text: &str| {
+            let lines: Vec<&str> = text.lines().collect();
+            lines.windows(2).any(|pair| {
+                let is_described =
+                    ["///", "#[track_caller]"].iter().any(|s| pair[0].trim().starts_with(s));
+                is_described && begins(pair[1])
+            })
+        };
+        self.0.iter().any(|(_, text)| defines(text))
     }
 
     /// The file in which something of this name is defined and described.
