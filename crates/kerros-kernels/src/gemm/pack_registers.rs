@@ -10,29 +10,50 @@ use super::tile::{DotRows, extent};
 /// See [`Tiles::pack_adjacent`](super::tile::Tiles::pack_adjacent).
 #[inline(always)]
 pub(super) fn pack_adjacent<R: Register>(packing: &Packing<'_>, packed: &mut [f32]) {
-    let Packing { numbers, position_stride, stride, k, width, packed_stride } = *packing;
-    assert!(stride == 1 && width <= packed_stride);
-    assert!(extent(k, position_stride, width, 1) <= numbers.len());
+    assert!(packing.stride == 1 && packing.width <= packing.packed_stride);
+    match packing.width / R::WIDTH {
+        0 => pack_short_rows::<R, 0>(packing, packed),
+        1 => pack_short_rows::<R, 1>(packing, packed),
+        2 => pack_short_rows::<R, 2>(packing, packed),
+        _ => pack_long_rows(packing, packed),
+    }
+}
+
+/// Rows of `WHOLE` registers and a rest, as tiles are wide: a call to copy each of them would take
+/// longer than the copy.
+#[inline(always)]
+fn pack_short_rows<R: Register, const WHOLE: usize>(packing: &Packing<'_>, packed: &mut [f32]) {
+    let Packing { numbers, position_stride, k, width, packed_stride, .. } = *packing;
+    let rest = width - WHOLE * R::WIDTH;
     let end = extent(k, packed_stride, width, 1);
-    assert!(end <= packed.len());
-    let (whole, rest) = (width / R::WIDTH * R::WIDTH, width % R::WIDTH);
+    assert!(extent(k, position_stride, width, 1) <= numbers.len() && end <= packed.len());
     for p in 0..k {
         let from = numbers.as_ptr().wrapping_add(p * position_stride);
         let to = packed.as_mut_ptr().wrapping_add(p * packed_stride);
-        for j in (0..whole).step_by(R::WIDTH) {
-            // SAFETY: the assertions above proved `k` rows of `width` numbers.
-            let row = unsafe { R::load_at(from.wrapping_add(j)) };
+        for v in 0..WHOLE {
+            // SAFETY: the assertion above proved `k` rows of `width` numbers.
+            let row = unsafe { R::load_at(from.wrapping_add(v * R::WIDTH)) };
             // SAFETY: likewise for the places.
-            unsafe { row.store_at(to.wrapping_add(j)) };
+            unsafe { row.store_at(to.wrapping_add(v * R::WIDTH)) };
         }
         if rest > 0 {
-            // SAFETY: the assertions above proved `k` rows of `width` numbers.
+            let whole = WHOLE * R::WIDTH;
+            // SAFETY: the assertion above proved `k` rows of `width` numbers.
             let row = unsafe { R::load_first(from.wrapping_add(whole), rest) };
             // A whole register where what it spills over is padding, or written next.
             let stored = if p * packed_stride + whole + R::WIDTH <= end { R::WIDTH } else { rest };
             // SAFETY: `stored` places lie there: those of this position, or up to `end`.
             unsafe { row.store_first(to.wrapping_add(whole), stored) };
         }
+    }
+}
+
+/// Rows of any length.
+fn pack_long_rows(packing: &Packing<'_>, packed: &mut [f32]) {
+    let Packing { numbers, position_stride, k, width, packed_stride, .. } = *packing;
+    for p in 0..k {
+        let row = &numbers[p * position_stride..][..width];
+        packed[p * packed_stride..][..width].copy_from_slice(row);
     }
 }
 
