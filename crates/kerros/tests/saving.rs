@@ -382,6 +382,25 @@ fn json_goes_there_and_back() {
     assert_eq!(Model::from_json("[1]").unwrap_err().kind(), ErrorKind::Format);
 }
 
+/// A chain that tells the shape of its data beside its layers, as TensorFlow 2.0 to 2.2 wrote it:
+/// the number of rows there is that of the first batch.
+#[test]
+fn a_chain_without_a_layer_for_its_input_loads() {
+    let mut model = classifier();
+    let mut archive = model.to_archive().unwrap();
+    let chain = archive.config["config"].as_object_mut().unwrap();
+    let input = chain["layers"].as_array_mut().unwrap().remove(0);
+    let mut shape = input["config"]["batch_shape"].clone();
+    shape[0] = json!(32);
+    chain.insert("build_input_shape".into(), shape);
+    let mut again = Load::new().archive(&archive).unwrap();
+    let x = rows(4, 6);
+    assert_eq!(again.predict(&x).unwrap(), model.predict(&x).unwrap());
+    archive.config["config"]["build_input_shape"] = json!({"a": [null, 6]});
+    let error = Load::new().archive(&archive).unwrap_err().to_string();
+    assert!(error.contains("input shape the file does not tell"), "{error}");
+}
+
 /// A chain by the functional API is what `Sequential` is.
 #[test]
 fn a_functional_chain_loads() {

@@ -109,13 +109,7 @@ pub(super) const ENTRY: Entry<dyn Layer> =
 fn from_config(reader: &mut ConfigReader<'_>) -> Result<Arc<dyn Layer>> {
     let options = Options { name: reader.maybe_string("name"), ..Options::here() };
     let shape = reader.value("batch_shape").or_else(|| reader.value("batch_input_shape"));
-    let dim = |dim: &Value| match dim {
-        Value::Null => Some(None),
-        dim => dim.as_u64().map(|dim| Some(dim as usize)),
-    };
-    let dims = shape.and_then(Value::as_array);
-    let dims: Option<Vec<Option<usize>>> = dims.and_then(|dims| dims.iter().map(dim).collect());
-    let Some((&batch, row)) = dims.as_deref().and_then(|dims| dims.split_first()) else {
+    let Some(spec) = shape.and_then(InputSpec::of_batch_shape) else {
         let found = shape.map_or("missing".into(), Value::to_string);
         return Err(Error::new(ErrorKind::Unsupported, format!("`batch_shape` is {found}"))
             .expected("null for the batch axis, then a whole number or null for each axis"));
@@ -135,8 +129,7 @@ fn from_config(reader: &mut ConfigReader<'_>) -> Result<Arc<dyn Layer>> {
             reader.refuse(format!("`{name}` is true, which is not supported"));
         }
     }
-    let shape = PartialShape::from(row.to_vec());
     let optional = reader.bool("optional", false);
-    let spec = InputSpec { batch, dtype, optional, ..InputSpec::new(shape) };
+    let spec = InputSpec { dtype, optional, ..spec };
     Ok(Arc::new(InputLayer { options, spec, dtype_name }))
 }

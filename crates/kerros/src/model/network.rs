@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use kerros_core::{DType, Error, ErrorKind, Origin, Result};
 use kerros_graph::Node;
+use serde_json::Value;
 
 use super::{Arguments, PartialShape, names};
 use crate::layers::quantized::Mode;
@@ -91,6 +92,18 @@ impl InputSpec {
             dtype: DType::F32,
             optional: false,
         }
+    }
+
+    /// An input of `f32` rows of a shape as Keras writes it: a list of lengths, the batch axis in
+    /// front, null for what is open. None where it is nothing of the sort.
+    pub(crate) fn of_batch_shape(shape: &Value) -> Option<Self> {
+        let dim = |dim: &Value| match dim {
+            Value::Null => Some(None),
+            dim => dim.as_u64().map(|dim| Some(dim as usize)),
+        };
+        let dims: Vec<Option<usize>> = shape.as_array()?.iter().map(dim).collect::<Option<_>>()?;
+        let (&batch, row) = dims.split_first()?;
+        Some(InputSpec { batch, ..InputSpec::new(row.to_vec()) })
     }
 }
 

@@ -8,7 +8,7 @@ use serde_json::Value;
 use super::problems::Problems;
 use super::{compile_config, functional, objects};
 use crate::layers::{DTypePolicy, Layer};
-use crate::model::Network;
+use crate::model::{InputSpec, Network};
 use crate::object::{Config, ConfigReader};
 use crate::operations;
 use crate::trainer::Compile;
@@ -109,7 +109,16 @@ fn network(class: &str, config: &Config, problems: &mut Problems) -> Result<Opti
         return Ok(None);
     }
     let found = match class {
-        "Sequential" => Some(chain(layers.into_iter().map(|(layer, _)| layer))),
+        "Sequential" => {
+            let mut network = chain(layers.into_iter().map(|(layer, _)| layer));
+            // A model that found its shape when it first saw data has no layer for its input, and
+            // tells the shape here; batches may have other numbers of rows.
+            let built_for = config.get("build_input_shape").and_then(InputSpec::of_batch_shape);
+            if let Some(spec) = built_for.filter(|_| network.inputs.is_empty()) {
+                network.set_inputs(vec![InputSpec { batch: None, ..spec }]);
+            }
+            Some(network)
+        }
         _ => functional::network(config, layers, problems),
     };
     Ok(found.map(|mut network| {
