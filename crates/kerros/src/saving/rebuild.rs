@@ -13,7 +13,8 @@ use crate::object::{Config, ConfigReader};
 use crate::operations;
 use crate::trainer::Compile;
 
-/// Layers that a file may have: building takes time that grows with the square of their number.
+/// Layers that a file may have: no network comes near it, and each costs time before it is known to
+/// be harmless.
 const MAX_LAYERS: usize = 10_000;
 
 /// What a config describes, before anything is built.
