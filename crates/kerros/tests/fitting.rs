@@ -344,3 +344,18 @@ fn a_loss_that_is_not_reduced_is_evaluated_but_not_trained_with() -> Result<()> 
     assert!(error.contains("sum_over_batch_size"), "{error}");
     Ok(())
 }
+
+/// Batches of ever other shapes leave no more than a few plans behind, and what they computed stays
+/// right.
+#[test]
+fn plans_of_old_shapes_are_let_go() {
+    let mut model = Sequential::new().input([3]).seed(1).add(Dense::new(2));
+    let x = Tensor::new([60, 3], (0..180).map(|at| at as f32 / 7.0).collect::<Vec<_>>()).unwrap();
+    let all = model.predict(&x).unwrap();
+    for rows in (1..=50).chain([1, 60]) {
+        let part = model.predict(x.slice_rows(0..rows).unwrap()).unwrap();
+        assert_eq!(part.bytes(), all.slice_rows(0..rows).unwrap().bytes(), "{rows}");
+    }
+    let plans = model.explain().matches("plan predict").count();
+    assert!((2..=32).contains(&plans), "{plans}");
+}

@@ -4,7 +4,7 @@
 use kerros_core::{Error, ErrorKind, Result, Shape};
 use kerros_graph::{Graph, Node, StateId};
 
-use super::forward::{Masked, Run, Values};
+use super::forward::{Masked, Pass, Values};
 use super::{
     Arguments, Forward, InputSpec, LayerCall, Network, PartialShape, Source, WeightEntry,
     fixed_lengths,
@@ -180,7 +180,7 @@ impl Network {
         let mut states = 0;
         let mut shapes = Vec::new();
         let mut forward = Forward::nothing();
-        let run = Run { training: false, trainable: true, key: None, is_part: false };
+        let pass = Pass { training: false, trainable: true, key: None, is_part: false };
         // A copy in which updates of weights have somewhere to go.
         let mut network = Network { layers: self.layers.clone(), ..Network::default() };
         let num_calls = if self.is_functional { self.calls.len() } else { self.layers.len() };
@@ -210,7 +210,7 @@ impl Network {
                 network.layers[at].weights = (0..wanted.len()).collect();
                 weights[at] = Some(wanted);
             }
-            let results = network.apply(&call, &values, &nodes[at], run, &mut forward)?;
+            let results = network.apply(&call, &values, &nodes[at], pass, &mut forward)?;
             graph.check().map_err(|error| error.at(&origin))?;
             for result in &results {
                 check_size(&result.node.shape()).map_err(|error| error.at(&origin))?;

@@ -11,9 +11,9 @@ use super::{Arguments, Forward, LayerCall, LayerEntry, Network, Source};
 use crate::layers::{Call, Layer};
 use crate::operations;
 
-/// How a network is run.
+/// What a pass through a network is for.
 #[derive(Clone, Copy, Debug)]
-pub struct Run<'g> {
+pub struct Pass<'g> {
     /// Whether it is a training step.
     pub training: bool,
     /// Whether the network learns; a frozen part of another does not.
@@ -96,8 +96,8 @@ impl Network {
         call: &Call<'_, 'g>,
     ) -> Result<Vec<Masked<'g>>> {
         let Call { training, trainable, key, .. } = *call;
-        let run = Run { training, trainable, key, is_part: true };
-        let forward = self.forward(inputs, call.weights, run)?;
+        let pass = Pass { training, trainable, key, is_part: true };
+        let forward = self.forward(inputs, call.weights, pass)?;
         call.losses.borrow_mut().extend(forward.losses);
         call.updates.borrow_mut().extend(forward.updates);
         let results = forward.outputs.into_iter().zip(forward.masks);
@@ -114,7 +114,7 @@ impl Network {
         &self,
         inputs: &[Masked<'g>],
         weights: &[Node<'g>],
-        run: Run<'g>,
+        pass: Pass<'g>,
     ) -> Result<Forward<'g>> {
         let mut values = Values::new(inputs.to_vec());
         let mut forward = Forward::nothing();
@@ -125,7 +125,7 @@ impl Network {
             // Keras forgets what a layer added to the loss when it is called again from outside
             // of every layer. On JAX it calls a model's layers so, while other backends call
             // the model, where all calls count, as they do in a model that is a layer.
-            if !run.is_part {
+            if !pass.is_part {
                 let mut owner = owners.iter();
                 forward.losses.retain(|_| owner.next() != Some(&call.layer));
                 owners.retain(|&owner| owner != call.layer);
@@ -137,7 +137,7 @@ impl Network {
                 update.map_or(weights[place], |(_, node)| *node)
             };
             let own: Vec<Node<'g>> = own.iter().map(latest).collect();
-            let results = self.apply(call, &values, &own, run, &mut forward)?;
+            let results = self.apply(call, &values, &own, pass, &mut forward)?;
             owners.resize(forward.losses.len(), call.layer);
             values.set(at, results);
             if self.layers[call.layer].layer.takes_masks_away() {
@@ -263,7 +263,7 @@ impl Network {
         call: &LayerCall,
         values: &Values<'g>,
         own: &[Node<'g>],
-        run: Run<'g>,
+        pass: Pass<'g>,
         forward: &mut Forward<'g>,
     ) -> Result<Vec<Masked<'g>>> {
         let entry = &self.layers[call.layer];
@@ -288,9 +288,9 @@ impl Network {
         let (losses, updates) = (RefCell::default(), RefCell::default());
         let context = Call {
             weights: own,
-            training: run.training,
-            trainable: run.trainable && entry.trainable,
-            key: run.key,
+            training: pass.training,
+            trainable: pass.trainable && entry.trainable,
+            key: pass.key,
             masks: &masks,
             arguments: &arguments,
             parameters,

@@ -198,7 +198,7 @@ impl Model {
             return Err(Error::new(ErrorKind::Argument, what).expected("a key for each output"));
         }
         (self.network.output_keys, self.network.outputs) = entries.into_iter().unzip();
-        self.runs.clear();
+        self.executables.clear();
         Ok(self)
     }
 

@@ -10,7 +10,7 @@ use kerros_plan::{Device, StateStore};
 use crate::device::default_device;
 use crate::initializers::Draw;
 use crate::layers::{Layer, Start};
-use crate::trainer::{Compiled, Runs, warnings::Warnings};
+use crate::trainer::{Compiled, Executables, warnings::Warnings};
 
 pub mod arguments;
 mod build;
@@ -30,7 +30,7 @@ mod summary;
 mod weights;
 
 pub use arguments::{Argument, Arguments};
-pub use forward::{Masked, Run};
+pub use forward::{Masked, Pass};
 pub use functional::{Input, IntoArguments, KerasTensor, arguments};
 pub use network::{Forward, InputSpec, LayerCall, LayerEntry, Network, Source, WeightEntry};
 pub use partial_shape::PartialShape;
@@ -49,7 +49,7 @@ pub struct Model {
     pub(crate) seed: Option<u64>,
     pub(crate) states: Option<States>,
     pub(crate) compiled: Option<Compiled>,
-    pub(crate) runs: Runs,
+    pub(crate) executables: Executables,
     pub(crate) warnings: Warnings,
     /// Epochs trained so far: the next epoch's order of rows depends on it.
     pub(crate) epochs_done: u64,
@@ -72,7 +72,7 @@ impl Model {
             seed: None,
             states: None,
             compiled: None,
-            runs: Runs::default(),
+            executables: Executables::default(),
             warnings: Warnings::default(),
             epochs_done: 0,
             measure: false,
@@ -188,7 +188,7 @@ impl Model {
             ids.push(id);
         }
         self.states = Some(States { store, weights: ids });
-        self.runs.clear();
+        self.executables.clear();
         Ok(())
     }
 
@@ -218,8 +218,8 @@ impl Model {
         let weights = self.weight_nodes(input.graph())?;
         let inputs: Vec<Masked<'g>> =
             inputs.iter().map(|&node| Masked { node, mask: None }).collect();
-        let run = Run { training, trainable: true, key, is_part: false };
-        let forward = self.network.forward(&inputs, &weights, run)?;
+        let pass = Pass { training, trainable: true, key, is_part: false };
+        let forward = self.network.forward(&inputs, &weights, pass)?;
         Ok((forward, weights))
     }
 
@@ -234,7 +234,7 @@ impl Model {
     /// Measures the time of each kernel from here on, for [`Model::explain`].
     pub fn measure_steps(&mut self) {
         self.measure = true;
-        self.runs.clear();
+        self.executables.clear();
     }
 
     /// What the model runs, as far as it has run: for each mode and batch size the steps of its
@@ -250,7 +250,7 @@ impl Model {
     /// # Ok::<(), kerros::Error>(())
     /// ```
     pub fn explain(&self) -> String {
-        self.runs.explain()
+        self.executables.explain()
     }
 
     /// Hears every warning in place of stderr.

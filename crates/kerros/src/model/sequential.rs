@@ -66,7 +66,7 @@ impl Sequential {
             _ => {
                 self.model.network.push(layer);
                 self.model.states = None;
-                self.model.runs.clear();
+                self.model.executables.clear();
             }
         }
     }

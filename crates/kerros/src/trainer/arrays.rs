@@ -8,7 +8,7 @@ use kerros_plan::Feed;
 
 use super::per_output::PerOutput;
 use super::step::typed_target;
-use super::{Mode, RunKey, checks};
+use super::{ExecutableKey, Mode, checks};
 use crate::model::{Model, Network, not_built};
 
 /// How much the rows of each class count.
@@ -27,8 +27,8 @@ pub(crate) struct Arrays {
 
 impl Arrays {
     /// The key of the executable for batches of so many rows.
-    pub(crate) fn key(&self, mode: Mode, rows: usize) -> RunKey {
-        RunKey {
+    pub(crate) fn key(&self, mode: Mode, rows: usize) -> ExecutableKey {
+        ExecutableKey {
             mode,
             rows,
             inputs: self.inputs.iter().map(row_shape).collect(),

@@ -33,7 +33,7 @@ const GROUP: &str = "kerros";
 pub(crate) struct Backup {
     archive: Archive,
     progress: Progress,
-    run: Run,
+    run: RunFingerprint,
     are_averages_shown: bool,
 }
 
@@ -44,7 +44,7 @@ impl Backup {
         training: &mut Training<'_>,
         callbacks: &CallbackList<'_>,
         progress: &Progress,
-        run: &Run,
+        run: &RunFingerprint,
     ) -> Result<Archive> {
         let mut archive = training.model.to_archive()?;
         let tree = &mut archive.weights;
@@ -96,7 +96,7 @@ impl Backup {
             is_stopped: truth("is_stopped")?,
         };
         let are_averages_shown = truth("are_averages_shown")?;
-        let run = Run(own["run"].as_object().cloned().ok_or_else(wrong)?);
+        let run = RunFingerprint(own["run"].as_object().cloned().ok_or_else(wrong)?);
         Ok(Backup { archive, progress, run, are_averages_shown })
     }
 
@@ -104,7 +104,7 @@ impl Backup {
     ///
     /// # Errors
     /// [`ErrorKind::State`] with what differs.
-    pub(crate) fn check(&self, run: &Run) -> Result<()> {
+    pub(crate) fn check(&self, run: &RunFingerprint) -> Result<()> {
         self.run.check(run)
     }
 
@@ -153,9 +153,9 @@ fn states<'a>(callbacks: &'a CallbackList<'_>) -> impl Iterator<Item = CallbackS
 /// What tells one run from another: a backup is taken up only by the run that made it. The
 /// number of epochs is not part of it, so that a run can be made longer.
 #[derive(Clone, Debug, PartialEq)]
-pub(crate) struct Run(Map<String, Value>);
+pub(crate) struct RunFingerprint(Map<String, Value>);
 
-impl Run {
+impl RunFingerprint {
     /// The description of a run.
     pub(super) fn new(
         model: &Model,
@@ -184,10 +184,10 @@ impl Run {
         run.insert("data".into(), json!(train.fingerprint()));
         let validation = validation.and_then(Stream::fingerprint);
         run.insert("validation data".into(), json!(validation));
-        Run(run)
+        RunFingerprint(run)
     }
 
-    fn check(&self, now: &Run) -> Result<()> {
+    fn check(&self, now: &RunFingerprint) -> Result<()> {
         // Through text, so that numbers compare as files keep them.
         let text = |value: Option<&Value>| value.unwrap_or(&Value::Null).to_string();
         let differs = now.0.keys().find(|name| text(self.0.get(*name)) != text(now.0.get(*name)));

@@ -169,7 +169,7 @@ impl Model {
             trackers: None,
             key: None,
         });
-        self.runs.clear();
+        self.executables.clear();
         Ok(())
     }
 

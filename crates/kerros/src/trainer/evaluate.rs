@@ -4,7 +4,6 @@ use std::fmt;
 
 use kerros_core::{Error, ErrorKind, Result};
 use kerros_data::{Batch, BatchSource, Batches, Samples};
-use kerros_plan::Feed;
 
 use super::Mode;
 use super::fit::rows_per_batch;
@@ -12,7 +11,7 @@ use super::history::Metrics;
 use super::stream::Stream;
 use super::training::{Moment, Training, TrainingSize};
 use crate::callbacks::{Callback, CallbackList};
-use crate::model::{Model, not_built};
+use crate::model::Model;
 
 /// How to evaluate.
 ///
@@ -124,12 +123,6 @@ impl Model {
         })
     }
 
-    /// Runs an executable on one batch.
-    pub(crate) fn run_batch(&mut self, index: usize, feeds: &[Feed<'_>]) -> Result<()> {
-        let states = self.states.as_mut().ok_or_else(not_built)?;
-        self.runs.get(index).run(&mut *states.store, feeds)
-    }
-
     /// Sets loss and metrics back to the start.
     ///
     /// # Errors
@@ -189,8 +182,8 @@ impl Model {
         self.reset_metrics()?;
         let mut feeds = Vec::new();
         arrays.feeds(Batch::Range(0..arrays.rows as u32), &mut feeds);
-        let index = self.run_for(&arrays.key(mode, arrays.rows))?;
-        self.run_batch(index, &feeds)?;
+        let id = self.executable_for(&arrays.key(mode, arrays.rows))?;
+        self.run_batch(id, &feeds)?;
         self.read_metrics()
     }
 }

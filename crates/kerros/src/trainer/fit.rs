@@ -9,7 +9,7 @@ use super::arrays::{Arrays, ClassWeights};
 use super::per_output::PerOutput;
 use super::stream::Stream;
 use super::training::{Moment, Training, TrainingSize};
-use super::{Backup, History, Mode, Progress, Run, ValidationFreq};
+use super::{Backup, History, Mode, Progress, RunFingerprint, ValidationFreq};
 use crate::callbacks::{Callback, CallbackList, ProgbarLogger};
 use crate::model::Model;
 
@@ -376,7 +376,7 @@ struct Epochs<'d, 'f> {
     /// Whether any step was made, in this process or before it.
     has_trained: bool,
     /// What backups are marked with, when any are kept.
-    description: Option<Run>,
+    description: Option<RunFingerprint>,
 }
 
 impl Epochs<'_, '_> {
@@ -560,7 +560,8 @@ impl Epochs<'_, '_> {
             return Ok(None);
         }
         let validation = self.validation.as_ref();
-        let description = Run::new(training.model, &self.fit, &self.train, validation, callbacks);
+        let description =
+            RunFingerprint::new(training.model, &self.fit, &self.train, validation, callbacks);
         let description = self.description.insert(description);
         for keeper in callbacks.backups() {
             let Some(archive) = keeper.read(training)? else { continue };

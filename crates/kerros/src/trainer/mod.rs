@@ -1,9 +1,7 @@
 //! Training: compile, fit, evaluate, predict.
 
-use kerros_core::{Shape, Tensor};
+use kerros_core::Tensor;
 use kerros_graph::StateId;
-use kerros_plan::Executable;
-use smallvec::SmallVec;
 
 mod arrays;
 mod backup;
@@ -11,6 +9,7 @@ pub mod checks;
 pub mod compile;
 mod direction;
 pub mod evaluate;
+mod executables;
 pub mod fit;
 pub mod function;
 pub mod history;
@@ -37,8 +36,9 @@ pub use predict::Predict;
 pub use training::{Training, TrainingSize};
 pub use validation_freq::ValidationFreq;
 
-pub(crate) use backup::{Backup, Progress, Run};
+pub(crate) use backup::{Backup, Progress, RunFingerprint};
 pub(crate) use compile::Compiled;
+pub(crate) use executables::{ExecutableId, ExecutableKey, Executables};
 pub(crate) use trackers::Trackers;
 
 /// What a graph of a model is for.
@@ -60,56 +60,6 @@ impl Mode {
             Mode::Evaluate => "evaluate",
             Mode::Predict => "predict",
         }
-    }
-}
-
-/// What tells one executable of a model from another: everything its graph depends on.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct RunKey {
-    pub(crate) mode: Mode,
-    pub(crate) rows: usize,
-    /// The shape of one row of each input.
-    pub(crate) inputs: SmallVec<[Shape; 1]>,
-    /// The shape of one row of each output's target; empty when predicting.
-    pub(crate) targets: SmallVec<[Option<Shape>; 1]>,
-    /// The shape of one row of each output's sample weights.
-    pub(crate) weights: SmallVec<[Option<Shape>; 1]>,
-}
-
-/// The executables of a model so far.
-#[derive(Default)]
-pub(crate) struct Runs {
-    entries: Vec<(RunKey, Box<dyn Executable>)>,
-    generation: u64,
-}
-
-impl Runs {
-    pub(crate) fn clear(&mut self) {
-        self.entries.clear();
-        self.generation += 1;
-    }
-
-    /// Changes when the places of executables stop being valid.
-    pub(crate) fn generation(&self) -> u64 {
-        self.generation
-    }
-
-    pub(crate) fn find(&self, key: &RunKey) -> Option<usize> {
-        self.entries.iter().position(|(known, _)| known == key)
-    }
-
-    pub(crate) fn push(&mut self, key: RunKey, executable: Box<dyn Executable>) -> usize {
-        self.entries.push((key, executable));
-        self.entries.len() - 1
-    }
-
-    pub(crate) fn explain(&self) -> String {
-        let texts: Vec<String> = self.entries.iter().map(|(_, run)| run.explain()).collect();
-        texts.join("\n")
-    }
-
-    pub(crate) fn get(&mut self, index: usize) -> &mut dyn Executable {
-        &mut *self.entries[index].1
     }
 }
 

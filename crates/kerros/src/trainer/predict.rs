@@ -9,7 +9,7 @@ use smallvec::SmallVec;
 
 use super::arrays::{data_row_shape, ordered_inputs, row_shape};
 use super::training::{Moment, Training, TrainingSize};
-use super::{Mode, RunKey, checks};
+use super::{ExecutableId, ExecutableKey, Mode, checks};
 use crate::callbacks::{Callback, CallbackList};
 use crate::model::Model;
 
@@ -125,9 +125,9 @@ impl Model {
         };
         if rows <= batch_size && fixed.is_none() && callbacks.is_empty() {
             let feeds: SmallVec<[Feed<'_>; 4]> = inputs.iter().map(Feed::Whole).collect();
-            let index = self.run_for(&predict_key(&inputs, rows))?;
-            self.run_batch(index, &feeds)?;
-            return self.outputs_of(index);
+            let id = self.executable_for(&predict_key(&inputs, rows))?;
+            self.run_batch(id, &feeds)?;
+            return self.outputs_of(id);
         }
         let mut batches = Batches::new(rows, batch_size)?;
         let wanted = steps.unwrap_or(usize::MAX).min(batches.num_batches());
@@ -136,16 +136,13 @@ impl Model {
         let mut parts: Vec<Vec<Tensor>> = Vec::with_capacity(wanted);
         let mut training = Training::new(self, size);
         let predicted = training.predict(&mut callbacks, |training, callbacks| {
-            for (at, batch) in batches.epoch(0).take(wanted).enumerate() {
+            for batch in batches.epoch(0).take(wanted) {
                 let (count, mut iter) = (batch.len(), batch.iter());
                 let start = iter.next().unwrap_or(0) as usize;
                 let feeds: SmallVec<[Feed<'_>; 4]> =
                     inputs.iter().map(|tensor| Feed::From { tensor, start }).collect();
-                let run =
-                    training.predict_batch(at, &predict_key(&inputs, count), &feeds, callbacks)?;
-                parts.push(training.model.outputs_of(run)?);
-                callbacks.on_predict_batch_end(training, at)?;
-                if training.stop || training.stop_evaluating {
+                let key = predict_key(&inputs, count);
+                if !training.predict_batch(&key, &feeds, callbacks, &mut parts)? {
                     break;
                 }
             }
@@ -173,15 +170,12 @@ impl Model {
         let predicted = training.predict(&mut callbacks, |training, callbacks| {
             while steps.is_none_or(|steps| parts.len() < steps) {
                 let Some(batch) = source.next_batch() else { break };
-                let (batch, at) = (batch?, parts.len());
-                let here = |error: Error| error.context(format!("predict, batch {at}"));
+                let batch = batch?;
+                let here = |error: Error| error.context(format!("predict, batch {}", parts.len()));
                 let inputs = training.model.prediction_inputs(&batch).map_err(here)?;
                 let feeds: SmallVec<[Feed<'_>; 4]> = inputs.iter().map(Feed::Whole).collect();
                 let key = predict_key(&inputs, batch.num_rows());
-                let run = training.predict_batch(at, &key, &feeds, callbacks)?;
-                parts.push(training.model.outputs_of(run)?);
-                callbacks.on_predict_batch_end(training, at)?;
-                if training.stop || training.stop_evaluating {
+                if !training.predict_batch(&key, &feeds, callbacks, &mut parts)? {
                     break;
                 }
             }
@@ -232,16 +226,16 @@ impl Model {
                 &mended[0]
             }
         };
-        let index = self.run_for(&predict_key(std::slice::from_ref(x), rows))?;
-        self.run_batch(index, &[Feed::Whole(x)])?;
-        self.runs.get(index).output(0)
+        let id = self.executable_for(&predict_key(std::slice::from_ref(x), rows))?;
+        self.run_batch(id, &[Feed::Whole(x)])?;
+        self.executables.get(id)?.output(0)
     }
 
     /// The outputs that an executable holds.
-    pub(super) fn outputs_of(&mut self, run: usize) -> Result<Vec<Tensor>> {
+    pub(super) fn outputs_of(&mut self, id: ExecutableId) -> Result<Vec<Tensor>> {
         let outputs = 0..self.network.outputs.len();
-        let run = self.runs.get(run);
-        outputs.map(|at| run.output(at)).collect()
+        let executable = self.executables.get(id)?;
+        outputs.map(|at| executable.output(at)).collect()
     }
 }
 
@@ -266,21 +260,24 @@ impl Training<'_> {
         predicted
     }
 
-    /// Runs a batch, and gives the place of its executable.
+    /// Predicts a batch, between what callbacks do before and after it; whether to go on.
     fn predict_batch(
         &mut self,
-        at: usize,
-        key: &RunKey,
+        key: &ExecutableKey,
         feeds: &[Feed<'_>],
         callbacks: &mut CallbackList<'_>,
-    ) -> Result<usize> {
+        parts: &mut Vec<Vec<Tensor>>,
+    ) -> Result<bool> {
+        let at = parts.len();
         self.batch = at;
         self.moment = Moment::Settled(Default::default());
         callbacks.on_predict_batch_begin(self, at)?;
-        let run = self.model.run_for(key)?;
-        self.model.run_batch(run, feeds)?;
-        self.moment = Moment::Predicted(run);
-        Ok(run)
+        let id = self.model.executable_for(key)?;
+        self.model.run_batch(id, feeds)?;
+        self.moment = Moment::Predicted(id);
+        parts.push(self.model.outputs_of(id)?);
+        callbacks.on_predict_batch_end(self, at)?;
+        Ok(!self.stop && !self.stop_evaluating)
     }
 }
 
@@ -323,8 +320,8 @@ fn joined(parts: &[Vec<Tensor>]) -> Result<Vec<Tensor>> {
     first.iter().enumerate().map(join).collect()
 }
 
-fn predict_key(inputs: &[Tensor], rows: usize) -> RunKey {
-    RunKey {
+fn predict_key(inputs: &[Tensor], rows: usize) -> ExecutableKey {
+    ExecutableKey {
         mode: Mode::Predict,
         rows,
         inputs: inputs.iter().map(row_shape).collect(),

@@ -1,24 +1,32 @@
 //! The graphs of a model: one traced step of training, evaluation or prediction.
 
 use kerros_core::{DType, Error, ErrorKind, Result, Shape, Tensor};
-use kerros_graph::{Graph, Node, grad_where_connected};
-use kerros_plan::{CompileOptions, Executable};
+use kerros_graph::{Graph, Node, NodeId, StateId, grad_where_connected};
+use kerros_plan::{CompileOptions, Executable, Feed};
 
+use super::executables::{ExecutableId, ExecutableKey};
 use super::optimizer_states::OptimizerStates;
 use super::trackers::{MeanStates, OutputTrackers, Trackers};
-use super::{Mode, RunKey};
+use super::{Compiled, Mode};
 use crate::losses;
-use crate::model::{Forward, InputSpec, Masked, Model, Run, not_built};
+use crate::model::{Forward, InputSpec, Masked, Model, Pass, not_built};
 
 impl Model {
-    /// The place of the executable for this key, traced and compiled when it is the first.
-    pub(crate) fn run_for(&mut self, key: &RunKey) -> Result<usize> {
-        if let Some(index) = self.runs.find(key) {
-            return Ok(index);
+    /// The executable for this key, traced and compiled when it is the first.
+    pub(crate) fn executable_for(&mut self, key: &ExecutableKey) -> Result<ExecutableId> {
+        if let Some(id) = self.executables.find(key) {
+            return Ok(id);
         }
-        let executable =
+        let (executable, unreached) =
             self.trace(key).map_err(|error| self.with_fitting_rows(error, key.rows))?;
-        Ok(self.runs.push(key.clone(), executable))
+        if !unreached.is_empty() && !self.executables.any_of(Mode::Train) {
+            self.warnings.warn(&format!(
+                "the loss does not depend on {}: what no derivative reaches does not learn; if that \
+                 is meant, freeze the layer: model.set_trainable(\"its name\", false)",
+                unreached.join(", ")
+            ));
+        }
+        Ok(self.executables.add(key.clone(), executable))
     }
 
     /// Says how many rows fit, where a batch has other ones than the model's constants are for.
@@ -32,123 +40,147 @@ impl Model {
         }
     }
 
-    /// Builds the graph of a step and gives it to the device.
+    /// Runs an executable on one batch.
+    pub(crate) fn run_batch(&mut self, id: ExecutableId, feeds: &[Feed<'_>]) -> Result<()> {
+        let states = self.states.as_mut().ok_or_else(not_built)?;
+        self.executables.get(id)?.run(&mut *states.store, feeds)
+    }
+
+    /// Builds the graph of a step and gives it to the device; names the weights that a training
+    /// step leaves alone because no derivative reaches them.
     ///
-    /// Its inputs are the model's inputs, then the targets of the outputs that have one, then
-    /// the sample weights of those that have any. Only predictions have outputs: the rest of
+    /// The graph's inputs are the model's inputs, then the targets of the outputs that have one,
+    /// then the sample weights of those that have any. Only predictions have outputs: the rest of
     /// what happens is in the states.
-    fn trace(&self, run: &RunKey) -> Result<Box<dyn Executable>> {
+    fn trace(&self, key: &ExecutableKey) -> Result<(Box<dyn Executable>, Vec<String>)> {
         let graph = Graph::new();
-        let batch = |row: &Shape| -> Shape {
-            std::iter::once(run.rows).chain(row.iter().copied()).collect()
-        };
         let input = |(spec, row): (&InputSpec, &Shape)| Masked {
-            node: graph.input(&spec.name, batch(row), spec.dtype),
+            node: graph.input(&spec.name, batch(key.rows, row), spec.dtype),
             mask: None,
         };
-        let inputs: Vec<Masked<'_>> =
-            self.network.inputs.iter().zip(&run.inputs).map(input).collect();
+        let inputs = self.network.inputs.iter().zip(&key.inputs).map(input).collect();
         let weights = self.weight_nodes(&graph)?;
+        let step = Step { model: self, graph: &graph, rows: key.rows, inputs, weights };
+        let (mut outputs, mut unreached) = (Vec::new(), Vec::new());
+        match (key.mode, &self.compiled) {
+            (Mode::Predict, _) => outputs = step.predict()?,
+            (Mode::Evaluate, Some(compiled)) => step.evaluate(compiled, key)?,
+            (Mode::Train, Some(compiled)) => unreached = step.train(compiled, key)?,
+            (_, None) => return Err(not_built()),
+        }
+        graph.check()?;
         let options = CompileOptions {
-            label: format!("{} {} rows", run.mode.name(), run.rows),
+            label: format!("{} {} rows", key.mode.name(), key.rows),
             measure: self.measure,
             ..CompileOptions::default()
         };
-        if run.mode == Mode::Predict {
-            let how = Run { training: false, trainable: true, key: None, is_part: false };
-            let forward = self.network.forward(&inputs, &weights, how)?;
-            for &(place, value) in &forward.updates {
-                graph.assign(weights[place], value);
-            }
-            let outputs: Vec<_> = forward.outputs.iter().map(|node| node.id()).collect();
-            return self.device.compile(&graph, &outputs, &options);
-        }
-        let compiled = self.compiled.as_ref().ok_or_else(not_built)?;
-        let trackers = compiled.trackers.as_ref().ok_or_else(not_built)?;
-        let own = compiled.optimizer_states.as_ref().ok_or_else(not_built)?;
-        let name = |what: &str, output: &OutputTrackers| match trackers.outputs.len() {
-            1 => what.to_string(),
-            _ => format!("{what} {}", output.name),
-        };
-        let outputs = || trackers.outputs.iter().enumerate();
-        let targets: Vec<Option<Node<'_>>> = outputs()
-            .map(|(at, output)| {
-                let row = run.targets.get(at)?.as_ref()?;
-                Some(graph.input(&name("y_true", output), batch(row), output.target_dtype()))
-            })
-            .collect();
-        let sample_weights: Vec<Option<Node<'_>>> = outputs()
-            .map(|(at, output)| {
-                let row = run.weights.get(at)?.as_ref()?;
-                Some(graph.input(&name("sample_weight", output), batch(row), DType::F32))
-            })
-            .collect();
-        let step = Traced { model: self, own, trackers, graph: &graph, rows: run.rows };
-        let training = run.mode == Mode::Train;
-        let key = compiled.key.filter(|_| training);
-        let random = key.map(|id| graph.state(id, "random_key", [4], DType::I32));
-        let how = Run { training, trainable: true, key: random, is_part: false };
-        let forward = self.network.forward(&inputs, &weights, how)?;
-        let loss = step.loss(&targets, &sample_weights, &forward)?;
-        graph.check()?;
-        let loss = step.with_penalties(loss, &forward, &weights)?;
-        if training && loss.ndim() > 0 {
+        Ok((self.device.compile(&graph, &outputs, &options)?, unreached))
+    }
+}
+
+/// So many rows of this shape.
+fn batch(rows: usize, row: &Shape) -> Shape {
+    std::iter::once(rows).chain(row.iter().copied()).collect()
+}
+
+/// A step under construction.
+struct Step<'a, 'g> {
+    model: &'a Model,
+    graph: &'g Graph,
+    rows: usize,
+    inputs: Vec<Masked<'g>>,
+    /// Those of the network, in its order.
+    weights: Vec<Node<'g>>,
+}
+
+/// What a step is given beside the inputs, for each output.
+struct Fed<'g> {
+    targets: Vec<Option<Node<'g>>>,
+    sample_weights: Vec<Option<Node<'g>>>,
+}
+
+impl<'g> Step<'_, 'g> {
+    /// Forward alone; the outputs.
+    fn predict(&self) -> Result<Vec<NodeId>> {
+        let forward = self.forward(false, None)?;
+        self.keep_updates(&forward, &[]);
+        Ok(forward.outputs.iter().map(|node| node.id()).collect())
+    }
+
+    /// Forward, loss and metrics.
+    fn evaluate(&self, compiled: &Compiled, key: &ExecutableKey) -> Result<()> {
+        let (trackers, optimizer) = parts(compiled)?;
+        let fed = self.fed(trackers, key);
+        let forward = self.forward(false, None)?;
+        let loss = self.loss(trackers, &fed, &forward)?;
+        let loss = self.with_penalties(loss, optimizer, &forward)?;
+        self.keep_updates(&forward, &[]);
+        self.track(trackers, loss, &fed, &forward, true)
+    }
+
+    /// Forward, loss, backward, update; metrics of the outputs before the update. Names the weights
+    /// that no derivative reaches.
+    fn train(&self, compiled: &Compiled, key: &ExecutableKey) -> Result<Vec<String>> {
+        let (trackers, optimizer) = parts(compiled)?;
+        let fed = self.fed(trackers, key);
+        let random = compiled.key.map(|id| self.random_key(id));
+        let forward = self.forward(true, random)?;
+        let loss = self.loss(trackers, &fed, &forward)?;
+        let loss = self.with_penalties(loss, optimizer, &forward)?;
+        if loss.ndim() > 0 {
             let what = format!("the loss is no single number, but of shape {}", loss.shape());
             return Err(Error::new(ErrorKind::Argument, what)
                 .expected("a loss with a reduction, such as sum_over_batch_size")
                 .hint("a loss with reduction=None can be evaluated, but not trained with"));
         }
-        if training {
-            step.update_weights(loss, &forward, &weights)?;
-            step.advance_key(random)?;
-        } else {
-            for &(place, value) in &forward.updates {
-                graph.assign(weights[place], value);
-            }
-        }
-        step.track(trackers.loss, "loss", loss);
-        for (at, output) in outputs() {
-            if let Some(y_true) = targets[at] {
-                // Keras on JAX loses the masks of predictions where it differentiates.
-                let mask = forward.masks[at].filter(|_| !training);
-                let y_pred = Masked { node: forward.outputs[at], mask };
-                step.track_metrics(output, y_true, y_pred, sample_weights[at])?;
-            }
-        }
-        graph.check()?;
-        self.device.compile(&graph, &[], &options)
+        let unreached = self.update_weights(loss, optimizer, &forward)?;
+        self.advance(random)?;
+        // Keras on JAX loses the masks of predictions where it differentiates.
+        self.track(trackers, loss, &fed, &forward, false)?;
+        // What only an output without a loss reads is not expected to learn.
+        let has_all_losses = trackers.outputs.iter().all(|output| output.loss.is_some());
+        Ok(if has_all_losses { unreached } else { Vec::new() })
     }
-}
 
-/// A step under construction.
-struct Traced<'a, 'g> {
-    model: &'a Model,
-    own: &'a OptimizerStates,
-    trackers: &'a Trackers,
-    graph: &'g Graph,
-    rows: usize,
-}
+    /// The inputs of the graph beside the model's.
+    fn fed(&self, trackers: &Trackers, key: &ExecutableKey) -> Fed<'g> {
+        let name = |what: &str, output: &OutputTrackers| match trackers.outputs.len() {
+            1 => what.to_string(),
+            _ => format!("{what} {}", output.name),
+        };
+        let outputs = || trackers.outputs.iter().enumerate();
+        let given =
+            |what: &str, (at, output): (usize, &OutputTrackers), rows: &[Option<Shape>], dtype| {
+                let row = rows.get(at)?.as_ref()?;
+                Some(self.graph.input(&name(what, output), batch(self.rows, row), dtype))
+            };
+        let target =
+            |of: (usize, &OutputTrackers)| given("y_true", of, &key.targets, of.1.target_dtype());
+        let weight = |of| given("sample_weight", of, &key.weights, DType::F32);
+        let targets = outputs().map(target).collect();
+        Fed { targets, sample_weights: outputs().map(weight).collect() }
+    }
 
-impl<'g> Traced<'_, 'g> {
+    fn forward(&self, training: bool, random: Option<Node<'g>>) -> Result<Forward<'g>> {
+        let pass = Pass { training, trainable: true, key: random, is_part: false };
+        self.model.network.forward(&self.inputs, &self.weights, pass)
+    }
+
     /// The sum of the outputs' losses, each times its weight; each is tracked alone where there
     /// are several.
-    fn loss(
-        &self,
-        targets: &[Option<Node<'g>>],
-        sample_weights: &[Option<Node<'g>>],
-        forward: &Forward<'g>,
-    ) -> Result<Node<'g>> {
+    fn loss(&self, trackers: &Trackers, fed: &Fed<'g>, forward: &Forward<'g>) -> Result<Node<'g>> {
         let mut total: Option<Node<'g>> = None;
-        for (at, output) in self.trackers.outputs.iter().enumerate() {
-            let (Some(loss), Some(y_true)) = (&output.loss, targets[at]) else { continue };
+        for (at, output) in trackers.outputs.iter().enumerate() {
+            let (Some(loss), Some(y_true)) = (&output.loss, fed.targets[at]) else { continue };
             let (y_pred, mask) = (forward.outputs[at], forward.masks[at]);
-            let value = losses::compute(&**loss, y_true, y_pred, sample_weights[at], mask)?;
-            if let Some(own) = output.own_loss {
-                self.track(own, &format!("{}_loss", output.name), value);
+            let value = losses::compute(&**loss, y_true, y_pred, fed.sample_weights[at], mask)?;
+            if let Some(mean) = output.own_loss {
+                self.track_mean(mean, &format!("{}_loss", output.name), value);
             }
             let value = output.loss_weight.map_or(value, |weight| value * weight);
             total = Some(total.map_or(value, |total| total + value));
         }
+        self.graph.check()?;
         // Without a loss there may be penalties of layers alone.
         Ok(total.unwrap_or_else(|| self.graph.constant(0.0)))
     }
@@ -157,21 +189,21 @@ impl<'g> Traced<'_, 'g> {
     fn with_penalties(
         &self,
         loss: Node<'g>,
+        optimizer: &OptimizerStates,
         forward: &Forward<'g>,
-        weights: &[Node<'g>],
     ) -> Result<Node<'g>> {
         let network = &self.model.network;
         let mut total = loss;
         for &penalty in &forward.losses {
             total = total + penalty.sum_all();
         }
-        for &place in &self.own.trained {
+        for &place in &optimizer.trained {
             let entry = &network.weights[place];
             if let Some(regularizer) = &entry.weight.regularizer {
                 let origin = network.layers[entry.layer].origin();
                 // Keras penalizes what the layer made of its weight, as a kernel by its norm.
                 let update = forward.updates.iter().rev().find(|(updated, _)| *updated == place);
-                let weight = update.map_or(weights[place], |(_, value)| *value);
+                let weight = update.map_or(self.weights[place], |(_, value)| *value);
                 let penalty = self.graph.scope(origin, || regularizer.penalty(weight));
                 total = total + penalty;
             }
@@ -179,75 +211,91 @@ impl<'g> Traced<'_, 'g> {
         Ok(total)
     }
 
-    /// Backward, and the optimizer's update; then what layers set themselves.
+    /// Backward, and the optimizer's update; then what layers set themselves. Names the weights
+    /// that no derivative reaches: for the optimizer theirs is zero.
     fn update_weights(
         &self,
         loss: Node<'g>,
+        optimizer: &OptimizerStates,
         forward: &Forward<'g>,
-        weights: &[Node<'g>],
-    ) -> Result<()> {
-        let network = &self.model.network;
-        let trained = &self.own.trained;
-        let variables: Vec<Node<'g>> = trained.iter().map(|&place| weights[place]).collect();
-        let states = self.own.nodes(self.graph);
-        let loss = self.own.updater.scale_loss(&states, loss);
-        let mut found = grad_where_connected(loss, &variables)?;
-        // What only an output without a loss reads stays as it is, as far as the optimizer lets it.
-        if self.trackers.outputs.iter().any(|output| output.loss.is_none()) {
-            for (gradient, variable) in found.iter_mut().zip(&variables) {
-                gradient.get_or_insert_with(|| self.graph.full(variable.shape(), 0.0));
-            }
+    ) -> Result<Vec<String>> {
+        let (weights, trained) = (&self.model.network.weights, &optimizer.trained);
+        let variables: Vec<Node<'g>> = trained.iter().map(|&place| self.weights[place]).collect();
+        let states = optimizer.nodes(self.graph);
+        let loss = optimizer.updater.scale_loss(&states, loss);
+        let mut gradients = grad_where_connected(loss, &variables)?;
+        let mut unreached = Vec::new();
+        for ((gradient, variable), &place) in gradients.iter_mut().zip(&variables).zip(trained) {
+            gradient.get_or_insert_with(|| {
+                unreached.push(format!("`{}`", weights[place].path));
+                self.graph.full(variable.shape(), 0.0)
+            });
         }
-        for (gradient, &place) in found.iter().zip(trained) {
-            if gradient.is_none() {
-                let entry = &network.weights[place];
-                return Err(Error::new(
-                    ErrorKind::Gradient,
-                    format!("the loss does not depend on the weight `{}`", entry.path),
-                )
-                .expected("a differentiable path from every trained weight to the loss")
-                .at(&network.layers[entry.layer].origin())
-                .hint(format!(
-                    "freeze it: model.set_trainable(\"{}\", false), then compile again",
-                    network.layers[entry.layer].name
-                )));
-            }
-        }
-        let next = self.own.updater.apply(&states, &variables, &found);
+        let next = optimizer.updater.apply(&states, &variables, &gradients);
         self.graph.check()?;
-        let obeying = next.variables.into_iter().zip(trained).map(|(value, &place)| {
-            let constraint = &network.weights[place].weight.constraint;
-            constraint.as_ref().map_or(value, |constraint| constraint.call(value))
-        });
-        let moved: Vec<_> = variables.into_iter().zip(obeying).collect();
-        for (before, after) in moved.into_iter().chain(states.into_iter().zip(next.states)) {
+        for ((before, updated), &place) in variables.into_iter().zip(next.variables).zip(trained) {
+            let constraint = &weights[place].weight.constraint;
+            let after = constraint.as_ref().map_or(updated, |constraint| constraint.call(updated));
             self.graph.assign(before, after);
         }
+        for (before, after) in states.into_iter().zip(next.states) {
+            self.graph.assign(before, after);
+        }
+        self.keep_updates(forward, trained);
+        Ok(unreached)
+    }
+
+    /// What layers make of their weights themselves, such as moving averages, but for the weights
+    /// that are trained.
+    fn keep_updates(&self, forward: &Forward<'g>, trained: &[usize]) {
         for &(place, value) in &forward.updates {
             if !trained.contains(&place) {
-                self.graph.assign(weights[place], value);
+                self.graph.assign(self.weights[place], value);
             }
+        }
+    }
+
+    /// `[seed low, seed high, step low, step high]`.
+    fn random_key(&self, id: StateId) -> Node<'g> {
+        self.graph.state(id, "random_key", [4], DType::I32)
+    }
+
+    /// One step further in the random numbers, when the step drew any.
+    fn advance(&self, key: Option<Node<'g>>) -> Result<()> {
+        let Some(key) = key else { return Ok(()) };
+        let is_used = self.graph.nodes().iter().any(|node| node.inputs.contains(&key.id()));
+        if is_used {
+            // The carry goes from the low to the high word, when the low one is all ones.
+            let next = self.graph.literal(Tensor::new([4], [0, 0, 1, 0])?);
+            let carried = self.graph.literal(Tensor::new([4], [0, 0, 1, 1])?);
+            let low_is_full = key.slice(0, 2, 3).equal(-1.0).broadcast_to([4]);
+            self.graph.assign(key, key + low_is_full.select(carried, next));
         }
         Ok(())
     }
 
-    /// One step further in the random numbers, when the step drew any.
-    fn advance_key(&self, key: Option<Node<'g>>) -> Result<()> {
-        let Some(key) = key else { return Ok(()) };
-        let is_used = self.graph.nodes().iter().any(|node| node.inputs.contains(&key.id()));
-        if is_used {
-            // [seed, seed, step low, step high]: the carry goes from the low to the high word,
-            // when the low one is all ones.
-            let next = self.graph.literal(Tensor::new([4], [0, 0, 1, 0])?);
-            let carried = self.graph.literal(Tensor::new([4], [0, 0, 1, 1])?);
-            let is_full = key.slice(0, 2, 3).equal(-1.0).broadcast_to([4]);
-            self.graph.assign(key, key + is_full.select(carried, next));
+    /// Loss and metrics so far, this batch included; `masked` where masks of predictions count.
+    fn track(
+        &self,
+        trackers: &Trackers,
+        loss: Node<'g>,
+        fed: &Fed<'g>,
+        forward: &Forward<'g>,
+        masked: bool,
+    ) -> Result<()> {
+        self.track_mean(trackers.loss, "loss", loss);
+        for (at, output) in trackers.outputs.iter().enumerate() {
+            if let Some(y_true) = fed.targets[at] {
+                let mask = forward.masks[at].filter(|_| masked);
+                let y_pred = Masked { node: forward.outputs[at], mask };
+                self.track_metrics(output, y_true, y_pred, fed.sample_weights[at])?;
+            }
         }
         Ok(())
     }
 
     /// The running mean of a loss: each batch counts for its rows, as in Keras.
-    fn track(&self, mean: MeanStates, name: &str, value: Node<'g>) {
+    fn track_mean(&self, mean: MeanStates, name: &str, value: Node<'g>) {
         let scalar = |id, what| self.graph.state(id, &format!("{name}_{what}"), [], DType::F32);
         let (total, rows) = (scalar(mean.total, "total"), scalar(mean.rows, "rows"));
         // A loss that is not reduced is reported as its mean.
@@ -292,6 +340,12 @@ impl<'g> Traced<'_, 'g> {
         }
         Ok(())
     }
+}
+
+/// Trackers and optimizer of a model that is ready to be trained.
+fn parts(compiled: &Compiled) -> Result<(&Trackers, &OptimizerStates)> {
+    let trackers = compiled.trackers.as_ref().ok_or_else(not_built)?;
+    Ok((trackers, compiled.optimizer_states.as_ref().ok_or_else(not_built)?))
 }
 
 /// How much each step counts: nothing where it is masked, else as its sample does.

@@ -4,9 +4,9 @@ use kerros_core::{Error, ErrorKind, Result};
 use kerros_data::{Batch, BatchSource, Batches, Samples};
 use smallvec::SmallVec;
 
-use super::Mode;
 use super::arrays::{Arrays, ClassWeights};
 use super::per_output::PerOutput;
+use super::{ExecutableId, Mode};
 use crate::model::Model;
 
 /// Where a stream stands: the place from which a run can be taken up again.
@@ -27,8 +27,8 @@ pub(crate) struct Stream<'d> {
     class_weight: Option<PerOutput<ClassWeights>>,
     /// What the messages call the data.
     what: &'static str,
-    /// The executable of the last batch: among which ones, its number of rows, and its place.
-    known: Option<(u64, usize, usize)>,
+    /// The number of rows of the last batch, and its executable.
+    last: Option<(usize, ExecutableId)>,
 }
 
 enum Data<'d> {
@@ -61,7 +61,7 @@ impl<'d> Stream<'d> {
             at: Position { is_over: true, ..Position::default() },
             class_weight: None,
             what,
-            known: None,
+            last: None,
         }
     }
 
@@ -202,13 +202,13 @@ impl<'d> Stream<'d> {
         Ok(())
     }
 
-    /// Runs the drawn batch, and gives the place of its executable.
+    /// Runs the drawn batch.
     ///
     /// # Errors
     /// Data that do not fit; a device that fails.
-    pub(crate) fn run(&mut self, model: &mut Model, mode: Mode) -> Result<usize> {
+    pub(crate) fn run(&mut self, model: &mut Model, mode: Mode) -> Result<()> {
         self.prepare(model)?;
-        let (at, generation) = (self.at, model.runs.generation());
+        let at = self.at;
         let are_alike = self.batch_size().is_some();
         let (arrays, batch) = match &mut self.data {
             Data::Arrays { arrays, batches } => {
@@ -221,16 +221,18 @@ impl<'d> Stream<'d> {
         };
         let batch = batch.ok_or_else(nothing_drawn)?;
         let rows = batch.len();
-        let index = match self.known {
-            // Batches of one array differ in nothing but their number of rows.
-            Some((known, same, index)) if are_alike && (known, same) == (generation, rows) => index,
-            _ => model.run_for(&arrays.key(mode, rows))?,
+        // Batches of one array differ in nothing but their number of rows.
+        let same = self
+            .last
+            .filter(|&(last, id)| are_alike && last == rows && model.executables.holds(id));
+        let id = match same {
+            Some((_, id)) => id,
+            None => model.executable_for(&arrays.key(mode, rows))?,
         };
-        self.known = Some((generation, rows, index));
+        self.last = Some((rows, id));
         let mut feeds = SmallVec::<[_; 8]>::new();
         arrays.feeds(batch, &mut feeds);
-        model.run_batch(index, &feeds)?;
-        Ok(index)
+        model.run_batch(id, &feeds)
     }
 }
 

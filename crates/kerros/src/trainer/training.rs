@@ -2,6 +2,7 @@
 
 use kerros_core::{Result, Tensor};
 
+use super::ExecutableId;
 use super::history::Metrics;
 use crate::model::Model;
 
@@ -41,7 +42,7 @@ pub(crate) enum Moment {
     /// These numbers: an epoch or an evaluation is over, or has not begun.
     Settled(Metrics),
     /// Predictions, and the place of the executable that holds them.
-    Predicted(usize),
+    Predicted(ExecutableId),
 }
 
 impl<'a> Training<'a> {
@@ -134,7 +135,7 @@ impl<'a> Training<'a> {
     /// A device that fails.
     pub fn outputs(&mut self) -> Result<Vec<Tensor>> {
         match self.moment {
-            Moment::Predicted(run) => self.model.outputs_of(run),
+            Moment::Predicted(id) => self.model.outputs_of(id),
             _ => Ok(Vec::new()),
         }
     }
