@@ -3,12 +3,13 @@
 use std::collections::BTreeMap;
 
 use kerros_core::Tensor;
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use super::archive::{Attribute, WeightTree};
-use super::legacy_h5::momentum_product;
+use super::legacy_h5::{momentum, momentum_product};
 use super::objects::class_name;
 use super::weights::OPTIMIZER;
+use crate::object::truth;
 use crate::optimizers;
 use crate::schedules::LearningRate;
 
@@ -137,23 +138,42 @@ fn complete_optimizer(tree: &mut WeightTree, config: &Value) {
     let (Some(optimizer), Some(group)) = (optimizer, tree.group(OPTIMIZER)) else { return };
     let mut states: Vec<Tensor> = group.datasets().map(|(_, state)| state.clone()).collect();
     let is_number = |state: &Tensor| state.shape().ndim() == 0;
-    if states.is_empty() || states.get(1).is_some_and(is_number) {
+    let class = optimizer.as_str().or(class_name(optimizer)).unwrap_or_default();
+    let is = |name: &str| class.eq_ignore_ascii_case(name);
+    if is("sgd") {
+        forget_unused_momenta(&mut states, optimizer.get("config").and_then(Value::as_object));
+    }
+    let has_rate = states.get(1).is_some_and(is_number);
+    if states.is_empty() || has_rate && states.len() == group.datasets().len() {
         return;
     }
-    let is_nadam = optimizer.as_str().or(class_name(optimizer));
-    let is_nadam = is_nadam.is_some_and(|class| class.eq_ignore_ascii_case("nadam"));
-    if is_nadam && !states.last().is_some_and(is_number) {
+    if is("nadam") && !states.last().is_some_and(is_number) {
         let steps = states[0].to_vec_f64().first().copied().unwrap_or(0.0);
         let beta = optimizer.get("config").and_then(|config| config.get("beta_1"));
         states.push(Tensor::scalar(momentum_product(beta, 1.0, steps) as f32));
     }
-    if let Some(rate) = rate(optimizer) {
+    if let Some(rate) = rate(optimizer).filter(|_| !has_rate) {
         states.insert(1, Tensor::scalar(rate));
     }
     let group = tree.group_mut(OPTIMIZER);
+    group.clear_datasets();
     for (number, state) in states.into_iter().enumerate() {
         group.set_dataset(number.to_string(), state);
     }
+}
+
+/// Leaves away the momenta that tf.keras saves, one for each variable after what else there is, of
+/// an SGD that does not use them.
+fn forget_unused_momenta(states: &mut Vec<Tensor>, options: Option<&Map<String, Value>>) {
+    if options.is_some_and(|options| momentum(options) != 0.0) {
+        return;
+    }
+    // The step, and perhaps the rate.
+    let first = 1 + usize::from(states.get(1).is_some_and(|state| state.shape().ndim() == 0));
+    let has_averages = options.and_then(|options| options.get("use_ema")).and_then(truth);
+    let rounds = 1 + usize::from(has_averages.unwrap_or(false));
+    let num_unused = states.len().saturating_sub(first) / rounds;
+    states.truncate(states.len() - num_unused);
 }
 
 /// The rate of an optimizer's config, or of Keras's default where there is only its name; none

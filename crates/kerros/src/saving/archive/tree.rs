@@ -146,6 +146,11 @@ impl Group {
         }
     }
 
+    /// Removes all datasets.
+    pub fn clear_datasets(&mut self) {
+        self.datasets.clear();
+    }
+
     /// Adds a dataset under the first number not in use from the number of datasets on: Keras's
     /// names for the variables of one object are `0`, `1`, `2`...
     pub fn push(&mut self, tensor: Tensor) {

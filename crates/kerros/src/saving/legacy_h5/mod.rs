@@ -31,7 +31,7 @@ mod optimizer;
 mod parts;
 mod write;
 
-pub(super) use optimizer::momentum_product;
+pub(super) use optimizer::{momentum, momentum_product};
 pub(super) use write::{model, weights};
 
 /// The content of a `.keras` file with what this tree holds, and what a user should know of it.

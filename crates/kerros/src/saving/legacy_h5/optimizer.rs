@@ -5,7 +5,7 @@
 //! tf.keras and everything since tf.keras 2.11, one slot of all variables came before the next.
 
 use kerros_core::Tensor;
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use super::super::legacy_config::Age;
 use super::super::objects::class_name;
@@ -17,6 +17,24 @@ struct Slots {
     class: &'static str,
     pairs: &'static [&'static [&'static str]],
     rounds: &'static [&'static [&'static str]],
+}
+
+impl Slots {
+    /// The old names of each slot.
+    fn known(&self) -> impl Iterator<Item = &'static [&'static str]> {
+        self.pairs.iter().chain(self.rounds).copied()
+    }
+
+    /// Which slot a state is by its name: `Adam/m/dense/kernel:0`, or `Adam/dense/kernel/m:0`; none
+    /// for a name that tells nothing.
+    fn place(&self, name: &str) -> Option<usize> {
+        let words: Vec<&str> = name.split([':', '/']).collect();
+        let place = |at: usize| {
+            let word = words.get(at)?;
+            self.known().position(|all| all.contains(word))
+        };
+        place(1).or_else(|| place(words.len().checked_sub(2)?))
+    }
 }
 
 const SLOTS: &[Slots] = &[
@@ -61,12 +79,14 @@ pub(super) fn states(
     let slots = SLOTS.iter().find(|slots| slots.class == class)?;
     // One array of a number alone each, before the slots: the step, and in some versions a
     // product that `Nadam` keeps. Zeros of one element stand for what was not used.
-    let is_slot = |state: &Tensor| state.shape().ndim() > 0;
+    // A weight that is a single number has such slots too, which their names tell.
+    let is_slot =
+        |name: &str, state: &Tensor| state.shape().ndim() > 0 || slots.place(name).is_some();
     let mut scalars = Vec::new();
     let mut arrays = Vec::new();
     let mut averages = Vec::new();
     for (name, state) in saved {
-        match is_slot(&state) {
+        match is_slot(&name, &state) {
             true if name.split('/').nth(1) == Some("average") => averages.push(state),
             true => arrays.push((name, state)),
             false => scalars.push((name, state)),
@@ -84,7 +104,11 @@ pub(super) fn states(
     let mut states = vec![Tensor::scalar(step as i32)];
     states.extend(rate.map(|rate| Tensor::scalar(rate as f32)));
     states.extend(averages);
-    let rounds = rounds(slots, arrays, count)?;
+    let mut rounds = rounds(slots, arrays, count)?;
+    if class == "SGD" && momentum(options) == 0.0 {
+        // Since tf.keras 2.11 momenta are saved that are not used.
+        rounds.clear();
+    }
     let num_pairs = slots.pairs.len().min(rounds.len());
     let (pairs, rest) = rounds.split_at(num_pairs);
     for variable in 0..count {
@@ -104,6 +128,11 @@ pub(super) fn states(
     Some(states)
 }
 
+/// The momentum of an optimizer with this config: 0 where it says nothing.
+pub(in super::super) fn momentum(options: &Map<String, Value>) -> f64 {
+    options.get("momentum").and_then(Value::as_f64).unwrap_or(0.0)
+}
+
 /// The exponent by which `Nadam`'s momentum grew in a step before tf.keras 2.11; since then it
 /// is 1, as in Keras 3.
 const SCHEDULE_DECAY: f64 = 0.004;
@@ -120,18 +149,9 @@ pub(in super::super) fn momentum_product(beta: Option<&Value>, slowness: f64, st
 
 /// The slots as rounds over the variables, in Keras 3's order of slots.
 fn rounds(slots: &Slots, arrays: Vec<(String, Tensor)>, count: usize) -> Option<Vec<Vec<Tensor>>> {
-    let known: Vec<&[&str]> = slots.pairs.iter().chain(slots.rounds).copied().collect();
-    // `Adam/m/dense/kernel:0`, or `Adam/dense/kernel/m:0`, or a name that tells nothing.
-    let slot = |name: &str| {
-        let words: Vec<&str> = name.split([':', '/']).collect();
-        let place = |at: usize| {
-            let word = words.get(at)?;
-            known.iter().position(|all| all.contains(word))
-        };
-        place(1).or_else(|| place(words.len().checked_sub(2)?))
-    };
-    let named: Option<Vec<usize>> = arrays.iter().map(|(name, _)| slot(name)).collect();
-    let mut rounds: Vec<Vec<Tensor>> = vec![Vec::new(); known.len()];
+    let num_slots = slots.known().count();
+    let named: Option<Vec<usize>> = arrays.iter().map(|(name, _)| slots.place(name)).collect();
+    let mut rounds: Vec<Vec<Tensor>> = vec![Vec::new(); num_slots];
     match named {
         Some(places) => {
             for (place, (_, array)) in places.into_iter().zip(arrays) {
@@ -145,9 +165,9 @@ fn rounds(slots: &Slots, arrays: Vec<(String, Tensor)>, count: usize) -> Option<
             let is_used = |round: &&[Tensor]| {
                 round.len() == count && round.iter().all(|state| state.shape().dims() != [1])
             };
-            let is_short = slots.rounds.len() == 1 && chunks.len() == known.len();
+            let is_short = slots.rounds.len() == 1 && chunks.len() == num_slots;
             for (place, round) in chunks.enumerate() {
-                let is_last = place + 1 == known.len();
+                let is_last = place + 1 == num_slots;
                 if is_short && is_last && !is_used(&round) {
                     break;
                 }

@@ -6,7 +6,9 @@ use serde_json::{Map, Value};
 
 use super::super::objects::class_name;
 use super::super::weights::groups_of;
+use crate::layers;
 use crate::layers::quantized::Mode;
+use crate::object;
 
 /// A variable of a layer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -175,7 +177,7 @@ fn variables(class: &str, config: &Map<String, Value>) -> Option<Vec<Variable>> 
 /// The variables of a class that is not quantized.
 fn variables_of_floats(class: &str, config: &Map<String, Value>) -> Option<Vec<Variable>> {
     let is_set = |name: &str, default: bool| match config.get(name) {
-        Some(value) => value.as_bool().unwrap_or(default),
+        Some(value) => object::truth(value).unwrap_or(default),
         None => default,
     };
     // A product of two matrices learns in the place of a kernel, which is frozen then.
@@ -262,101 +264,12 @@ fn variables_of_floats(class: &str, config: &Map<String, Value>) -> Option<Vec<V
         }
         "RNN" | "StackedRNNCells" | "Bidirectional" | "TimeDistributed" | "Sequential"
         | "Functional" | "Pipeline" => {}
-        class if WITHOUT.contains(&class) => {}
+        // Every other layer of Keras has none.
+        class if layers::REGISTRY.entries.iter().any(|entry| entry.class_name == class) => {}
         _ => return None,
     }
     Some(all)
 }
-
-/// Layers that have no variables.
-const WITHOUT: &[&str] = &[
-    "Activation",
-    "ActivityRegularization",
-    "Add",
-    "AlphaDropout",
-    "AugMix",
-    "AutoContrast",
-    "Average",
-    "AveragePooling1D",
-    "AveragePooling2D",
-    "AveragePooling3D",
-    "CategoryEncoding",
-    "CenterCrop",
-    "Concatenate",
-    "ContrastLimitedAdaptiveHistogramEqualization",
-    "Cropping1D",
-    "Cropping2D",
-    "Cropping3D",
-    "CustomScaleLayer",
-    "CutMix",
-    "Discretization",
-    "Dot",
-    "Dropout",
-    "ELU",
-    "Equalization",
-    "Flatten",
-    "GaussianDropout",
-    "GaussianNoise",
-    "GlobalAveragePooling1D",
-    "GlobalAveragePooling2D",
-    "GlobalAveragePooling3D",
-    "GlobalMaxPooling1D",
-    "GlobalMaxPooling2D",
-    "GlobalMaxPooling3D",
-    "Identity",
-    "InputLayer",
-    "IntegerLookup",
-    "LeakyReLU",
-    "Masking",
-    "MaxPooling1D",
-    "MaxPooling2D",
-    "MaxPooling3D",
-    "Maximum",
-    "MelSpectrogram",
-    "Minimum",
-    "MixUp",
-    "Multiply",
-    "Permute",
-    "RandAugment",
-    "RandomBrightness",
-    "RandomColorDegeneration",
-    "RandomColorJitter",
-    "RandomContrast",
-    "RandomCrop",
-    "RandomElasticTransform",
-    "RandomErasing",
-    "RandomFlip",
-    "RandomGaussianBlur",
-    "RandomGrayscale",
-    "RandomHue",
-    "RandomInvert",
-    "RandomPerspective",
-    "RandomPosterization",
-    "RandomRotation",
-    "RandomSaturation",
-    "RandomSharpness",
-    "RandomShear",
-    "RandomTranslation",
-    "RandomZoom",
-    "ReLU",
-    "RepeatVector",
-    "Rescaling",
-    "Reshape",
-    "Resizing",
-    "Softmax",
-    "Solarization",
-    "SpatialDropout1D",
-    "SpatialDropout2D",
-    "SpatialDropout3D",
-    "Subtract",
-    "UnitNormalization",
-    "UpSampling1D",
-    "UpSampling2D",
-    "UpSampling3D",
-    "ZeroPadding1D",
-    "ZeroPadding2D",
-    "ZeroPadding3D",
-];
 
 /// The places of a layer's variables in the list of Keras 2: part and variable, the trained ones
 /// of all parts first. None when a part's class is not known.
