@@ -164,19 +164,15 @@ impl DataSpec {
     /// Files that cannot be read; a split that leaves a part empty.
     pub fn load(&self) -> Result<Parts> {
         let (mut train, about) = self.all()?;
-        let test = self.set_aside(&mut train, &about, self.test_fraction)?;
-        let validation = self.set_aside(&mut train, &about, self.validation_fraction)?;
-        let mut parts = Parts { train, validation, test, about };
         if self.one_hot {
-            let classes = parts.about.classes;
-            let rows = [Some(&mut parts.train), parts.validation.as_mut(), parts.test.as_mut()];
-            for samples in rows.into_iter().flatten() {
-                for target in &mut samples.targets {
-                    *target = one_hot(target, classes)?;
-                }
+            // Before the rows are parted: a part may lack the last class.
+            for target in &mut train.targets {
+                *target = one_hot(target, about.classes)?;
             }
         }
-        Ok(parts)
+        let test = self.set_aside(&mut train, &about, self.test_fraction)?;
+        let validation = self.set_aside(&mut train, &about, self.validation_fraction)?;
+        Ok(Parts { train, validation, test, about })
     }
 
     /// The rows of one part.
@@ -383,6 +379,8 @@ pub fn grouped(number: usize) -> String {
 
 #[cfg(test)]
 mod tests {
+    use kerros::DType;
+
     use super::*;
 
     fn spec(text: &str) -> Result<DataSpec> {
@@ -399,6 +397,24 @@ mod tests {
         assert_eq!(built_in.part(Part::Train).unwrap().0.targets[0], library.train.y);
         assert_eq!(built_in.part(Part::All).unwrap().0.num_rows(), 1797);
         assert!(built_in.part(Part::Validation).is_err());
+    }
+
+    /// The last class in a single row: whichever part it falls into, all rows are as wide.
+    #[test]
+    fn classes_are_counted_before_the_rows_are_parted() {
+        let folder = tempfile::tempdir().unwrap();
+        let (inputs, targets) = (folder.path().join("x.npy"), folder.path().join("y.npy"));
+        let labels: Vec<i32> = (0..20).map(|row| if row == 7 { 2 } else { row % 2 }).collect();
+        npy::write(&inputs, &Tensor::zeros([20, 3], DType::F32)).unwrap();
+        npy::write(&targets, &Tensor::new([20], labels).unwrap()).unwrap();
+        let text = "inputs = ['x.npy']\ntargets = ['y.npy']\none_hot = true\n\
+                    test_fraction = 0.2\nvalidation_fraction = 0.2";
+        let table = text.parse().unwrap();
+        let spec = DataSpec::read(Section::new("[data]", &table), folder.path()).unwrap();
+        let parts = spec.load().unwrap();
+        for samples in [Some(parts.train), parts.validation, parts.test] {
+            assert_eq!(samples.unwrap().targets[0].shape()[1], 3);
+        }
     }
 
     #[test]

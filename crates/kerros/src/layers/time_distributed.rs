@@ -171,7 +171,9 @@ impl Layer for TimeDistributed {
         if !updates.borrow().is_empty() {
             return Ok(vec![self.each_step(x, mask, call)?]);
         }
-        call.losses.borrow_mut().extend(losses.into_inner());
+        // Each step adds its own penalty per row; here each was taken per row and step.
+        let penalties = losses.into_inner().into_iter();
+        call.losses.borrow_mut().extend(penalties.map(|penalty: Node<'g>| penalty * time as f32));
         let made = rows.shape();
         if made.first() != Some(&(batch * time)) {
             return Err(Error::new(
