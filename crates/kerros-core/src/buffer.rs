@@ -2,6 +2,8 @@
 
 use memmap2::MmapMut;
 
+use crate::{Error, ErrorKind, Result};
+
 /// One cache line, so that every buffer starts on one.
 #[derive(Clone, Copy, bytemuck::Pod, bytemuck::Zeroable)]
 #[repr(C, align(64))]
@@ -35,7 +37,19 @@ enum Memory {
 
 impl Buffer {
     /// A buffer of zeros.
+    ///
+    /// # Panics
+    /// When there is not so much memory: where a size may be beyond it, see
+    /// [`Buffer::try_zeroed`].
     pub fn zeroed(num_bytes: usize) -> Self {
+        Buffer::try_zeroed(num_bytes).unwrap_or_else(|error| panic!("{error}"))
+    }
+
+    /// A buffer of zeros.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Memory`] when there is not so much memory.
+    pub fn try_zeroed(num_bytes: usize) -> Result<Self> {
         let pages = (num_bytes >= LARGE_BYTES).then(|| MmapMut::map_anon(num_bytes));
         let memory = match pages {
             Some(Ok(pages)) => {
@@ -44,9 +58,15 @@ impl Buffer {
                 let _ = pages.advise(memmap2::Advice::HugePage);
                 Memory::Pages(pages)
             }
-            _ => Memory::Lines(bytemuck::zeroed_vec(num_bytes.div_ceil(LINE_BYTES))),
+            _ => {
+                let lines = bytemuck::try_zeroed_vec(num_bytes.div_ceil(LINE_BYTES));
+                Memory::Lines(lines.map_err(|()| {
+                    Error::new(ErrorKind::Memory, format!("{num_bytes} bytes of memory are wanted"))
+                        .expected("no more than this machine has free")
+                })?)
+            }
         };
-        Buffer { memory, num_bytes }
+        Ok(Buffer { memory, num_bytes })
     }
 
     /// The bytes.

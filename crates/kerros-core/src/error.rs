@@ -27,6 +27,8 @@ pub enum ErrorKind {
     Unsupported,
     /// A call came in the wrong order, such as `fit` before `compile`.
     State,
+    /// Memory that is not there.
+    Memory,
     /// A file is not what it claims to be, or is cut short.
     Format,
     /// Reading or writing failed.

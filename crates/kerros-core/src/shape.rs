@@ -37,9 +37,9 @@ impl Shape {
         self.0.as_deref().unwrap_or(&[])
     }
 
-    /// The product of the lengths; 1 for a scalar.
+    /// The product of the lengths; 1 for a scalar. A product that does not fit is `usize::MAX`.
     pub fn num_elements(&self) -> usize {
-        self.dims().iter().product()
+        self.dims().iter().fold(1, |product, &dim| product.saturating_mul(dim))
     }
 
     /// Like [`Shape::num_elements`], but `None` when the product does not fit a `usize`:

@@ -72,8 +72,11 @@ unsafe impl Send for CpuExecutable {}
 
 impl CpuExecutable {
     /// Prepares a plan.
-    pub fn new(cpu: Cpu, plan: Plan, measure: bool) -> Self {
-        let arena = Block::zeroed(plan.arena_bytes);
+    ///
+    /// # Errors
+    /// Memory that is not there.
+    pub fn new(cpu: Cpu, plan: Plan, measure: bool) -> Result<Self> {
+        let arena = Block::try_zeroed(plan.arena_bytes)?;
         let literals: Vec<Tensor> = plan.literals.iter().map(as_stored).collect();
         let bases = plan
             .buffers
@@ -96,7 +99,7 @@ impl CpuExecutable {
             let steps = plan.steps[group.steps.clone()].iter();
             prepared.extend(steps.map(|step| Prepared::new(&plan, step, group, &mut num_packed)));
         }
-        CpuExecutable {
+        Ok(CpuExecutable {
             prepared,
             groups,
             arena,
@@ -112,7 +115,7 @@ impl CpuExecutable {
             runs: 0,
             cpu,
             plan,
-        }
+        })
     }
 
     /// Sets the addresses of states and inputs.

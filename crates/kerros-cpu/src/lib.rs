@@ -132,6 +132,6 @@ impl Device for Cpu {
         let chunks = options.chunks.or(Some(limits));
         let options = CompileOptions { chunks, ..options.clone() };
         let plan = compile(graph, outputs, &options, has_kernel)?;
-        Ok(Box::new(CpuExecutable::new(self.clone(), plan, options.measure)))
+        Ok(Box::new(CpuExecutable::new(self.clone(), plan, options.measure)?))
     }
 }

@@ -2,7 +2,7 @@
 
 use std::ptr::NonNull;
 
-use kerros_core::Buffer;
+use kerros_core::{Buffer, Result};
 
 /// Zeroed memory at a fixed address.
 #[derive(Debug)]
@@ -21,8 +21,23 @@ unsafe impl Sync for Block {}
 
 impl Block {
     /// A block of zeros.
+    ///
+    /// # Panics
+    /// When there is not so much memory.
     pub fn zeroed(num_bytes: usize) -> Self {
-        let mut buffer = Buffer::zeroed(num_bytes);
+        Block::of(Buffer::zeroed(num_bytes))
+    }
+
+    /// A block of zeros.
+    ///
+    /// # Errors
+    /// When there is not so much memory.
+    pub fn try_zeroed(num_bytes: usize) -> Result<Self> {
+        Buffer::try_zeroed(num_bytes).map(Block::of)
+    }
+
+    fn of(mut buffer: Buffer) -> Self {
+        let num_bytes = buffer.bytes().len();
         let start = NonNull::from(buffer.bytes_mut()).cast();
         Block { start, num_bytes, _buffer: buffer }
     }

@@ -67,6 +67,19 @@ pub struct NodeData {
     pub origin: Origin,
 }
 
+/// Elements of a value, at most. Sizes of bytes, and sums and products with settings of operations,
+/// do not overflow below it; no machine has the memory.
+const MAX_ELEMENTS: usize = 1 << 40;
+
+/// Refuses values of absurd sizes.
+fn check_size(ty: Type) -> Result<Type> {
+    match ty.shape.num_elements() <= MAX_ELEMENTS {
+        true => Ok(ty),
+        false => Err(Error::new(ErrorKind::Shape, format!("a value of shape {}", ty.shape))
+            .expected(format!("at most {MAX_ELEMENTS} elements"))),
+    }
+}
+
 /// A graph under construction.
 ///
 /// Equal operations on equal inputs are one node (hash-consing), so common subexpressions
@@ -130,11 +143,16 @@ impl Graph {
 
     /// A node of this type, for a result that could not be built.
     fn stand_in(&self, ty: Type, origin: Origin) -> Node<'_> {
-        let op = Op::Literal(Literal::new(Tensor::zeros(ty.shape.clone(), ty.dtype)));
-        match self.look_up(&op, &[]) {
+        let number = Op::Literal(Literal::new(Tensor::zeros([], ty.dtype)));
+        let number = match self.look_up(&number, &[]) {
             Found::Node(id) => Node::new(self, id),
-            Found::Free(key) => self.insert(key, op, Vec::new(), ty, origin),
-        }
+            Found::Free(key) => {
+                let scalar = Type::new(ty.dtype, []);
+                self.insert(key, number, Vec::new(), scalar, origin.clone())
+            }
+        };
+        // Spread over the shape without memory for it, however large it is.
+        self.scope(origin, || number.broadcast_to(ty.shape))
     }
 
     /// Builds within a named layer: nodes built by `build` carry the layer's name and the
@@ -166,7 +184,7 @@ impl Graph {
         };
         let types: Vec<Type> = inputs.iter().map(|node| node.ty()).collect();
         let origin = self.origin(location);
-        match op.infer(&types) {
+        match op.infer(&types).and_then(check_size) {
             Ok(ty) => self.insert(key, op, ids, ty, origin),
             Err(error) => {
                 let error = error.context(op.name()).at(&origin);

@@ -21,6 +21,26 @@ pub(crate) fn number(value: &Value) -> Option<f64> {
     value.as_f64().or_else(not_finite)
 }
 
+/// Whether a value of a config is true: as in Python, a number is when it is not 0.
+pub(crate) fn truth(value: &Value) -> Option<bool> {
+    value.as_bool().or_else(|| value.as_f64().map(|number| number != 0.0))
+}
+
+/// No axis is longer, for indices are `i32`, and no size of a layer is larger: sums and products of
+/// two do not overflow.
+pub(crate) const MAX_LENGTH: usize = i32::MAX as usize;
+
+/// The length that a value of a config is.
+pub(crate) fn length(value: &Value) -> Option<usize> {
+    value.as_u64().map(|number| number as usize).filter(|&number| number <= MAX_LENGTH)
+}
+
+/// The whole number, no larger than a length, that a value of a config is.
+pub(crate) fn whole(value: &Value) -> Option<isize> {
+    let number = value.as_i64().filter(|number| number.unsigned_abs() <= MAX_LENGTH as u64);
+    number.map(|number| number as isize)
+}
+
 /// A number as a value of a config.
 pub(crate) fn number_value(number: f64) -> Value {
     let is_it = |known: f64| known == number || known.is_nan() && number.is_nan();
@@ -399,9 +419,7 @@ impl<'a> ConfigReader<'a> {
 
     /// A whole number from 0 on, if given.
     pub fn maybe_usize(&mut self, name: &str) -> Option<usize> {
-        self.typed(name, "a whole number from 0 on", |value| {
-            value.as_u64().map(|number| number as usize)
-        })
+        self.typed(name, &format!("a whole number from 0 to {MAX_LENGTH}"), length)
     }
 
     /// A whole number, if given.
@@ -409,15 +427,15 @@ impl<'a> ConfigReader<'a> {
         self.typed(name, "a whole number", Value::as_i64)
     }
 
-    /// True or false, or the default.
-    pub fn bool(&mut self, name: &str, default: bool) -> bool {
-        self.typed(name, "true or false", Value::as_bool).unwrap_or(default)
+    /// A seed, if given.
+    pub fn maybe_seed(&mut self, name: &str) -> Option<u64> {
+        let negative = |value: &Value| value.as_i64().map(|seed| seed as u64);
+        self.typed(name, "a whole number", |value| value.as_u64().or_else(|| negative(value)))
     }
 
-    /// True or false, or a number that is not 0: Keras's `verbose`.
-    pub fn flag(&mut self, name: &str) -> bool {
-        let flag = |value: &Value| value.as_bool().or(value.as_u64().map(|level| level > 0));
-        self.typed(name, "true or false", flag).unwrap_or(false)
+    /// True or false, or the default; a number is true when it is not 0, as in Python.
+    pub fn bool(&mut self, name: &str, default: bool) -> bool {
+        self.typed(name, "true or false", truth).unwrap_or(default)
     }
 
     /// A text, if given.

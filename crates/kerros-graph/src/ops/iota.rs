@@ -1,4 +1,4 @@
-use kerros_core::{DType, Result};
+use kerros_core::{DType, Error, ErrorKind, Result};
 
 use crate::attributes::attributes;
 use crate::eval::{Array, Real};
@@ -17,6 +17,10 @@ impl Operation for Iota {
 
     fn infer(&self, inputs: &[Type]) -> Result<Type> {
         expect_inputs(inputs, 0)?;
+        if i32::try_from(self.len).is_err() {
+            let what = format!("{} whole numbers in turn", self.len);
+            return Err(Error::new(ErrorKind::Shape, what).expected("what an `i32` can count"));
+        }
         Ok(Type::new(DType::I32, [self.len]))
     }
 

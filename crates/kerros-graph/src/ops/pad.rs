@@ -33,8 +33,15 @@ impl Operation for Pad {
         }
         let mut dims = shape.to_vec();
         let len = dims[self.axis];
-        let spread = if len == 0 { 0 } else { (len - 1) * self.step + 1 };
-        dims[self.axis] = self.low + spread + self.high;
+        let spread = match len.checked_sub(1) {
+            Some(gaps) => gaps.checked_mul(self.step).and_then(|spread| spread.checked_add(1)),
+            None => Some(0),
+        };
+        let sum = |length: usize| self.low.checked_add(length)?.checked_add(self.high);
+        dims[self.axis] = spread.and_then(sum).ok_or_else(|| {
+            let what = format!("{len} elements, {} before and {} after", self.low, self.high);
+            Error::new(ErrorKind::Shape, what).expected("an axis that memory can hold")
+        })?;
         Ok(Type::new(inputs[0].dtype, dims))
     }
 

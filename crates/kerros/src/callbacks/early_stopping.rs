@@ -120,7 +120,7 @@ impl EarlyStopping {
         stop.baseline = reader.maybe_f64("baseline");
         stop.restore_best_weights = reader.bool("restore_best_weights", false);
         stop.start_from_epoch = reader.maybe_usize("start_from_epoch").unwrap_or(0);
-        stop.verbose = reader.flag("verbose");
+        stop.verbose = reader.bool("verbose", false);
         stop
     }
 

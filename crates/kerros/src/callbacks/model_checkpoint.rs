@@ -122,7 +122,7 @@ impl ModelCheckpoint {
         checkpoint.save_weights_only = reader.bool("save_weights_only", false);
         checkpoint.save_freq = SaveFreq::from_config(reader);
         checkpoint.best = reader.maybe_f64("initial_value_threshold");
-        checkpoint.verbose = reader.flag("verbose");
+        checkpoint.verbose = reader.bool("verbose", false);
         checkpoint
     }
 

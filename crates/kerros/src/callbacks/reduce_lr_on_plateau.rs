@@ -112,7 +112,7 @@ impl ReduceLROnPlateau {
         reduce.patience = reader.maybe_usize("patience").unwrap_or(reduce.patience);
         reduce.cooldown = reader.maybe_usize("cooldown").unwrap_or(0);
         reduce.min_lr = reader.maybe_f64("min_lr").unwrap_or(0.0);
-        reduce.verbose = reader.flag("verbose");
+        reduce.verbose = reader.bool("verbose", false);
         reduce
     }
 }

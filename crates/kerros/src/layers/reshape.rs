@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use super::options::layer_methods;
 use super::{Call, Layer, Options, Weight};
-use crate::object::{Config, ConfigReader, Described, Entry};
+use crate::object::{Config, ConfigReader, Described, Entry, whole};
 
 /// The same elements of each row under another shape.
 ///
@@ -113,9 +113,8 @@ pub(super) const ENTRY: Entry<dyn Layer> = Entry {
 
 fn from_config(reader: &mut ConfigReader<'_>) -> Result<Arc<dyn Layer>> {
     let options = Options::read(reader)?;
-    let dim = |dim: &Value| dim.as_i64().map(|dim| dim as isize);
     let dims = reader.value("target_shape").and_then(Value::as_array);
-    let Some(target_shape) = dims.and_then(|dims| dims.iter().map(dim).collect()) else {
+    let Some(target_shape) = dims.and_then(|dims| dims.iter().map(whole).collect()) else {
         return Err(Error::new(ErrorKind::Format, "`target_shape` is missing")
             .expected("a list of whole numbers"));
     };

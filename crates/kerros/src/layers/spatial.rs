@@ -6,7 +6,7 @@ use kerros_graph::Node;
 use kerros_graph::ops::same_padding;
 use serde_json::{Value, json};
 
-use crate::object::ConfigReader;
+use crate::object::{ConfigReader, length};
 
 /// A whole number for each of `N` spatial axes; a single number stands for all of them.
 ///
@@ -64,13 +64,12 @@ impl<const N: usize> Lengths<N> {
 }
 
 fn lengths<const N: usize>(value: &Value) -> Option<Lengths<N>> {
-    let number = |value: &Value| value.as_u64().map(|number| number as usize);
     match value {
         Value::Array(list) => {
-            let list: Vec<usize> = list.iter().map(number).collect::<Option<_>>()?;
+            let list: Vec<usize> = list.iter().map(length).collect::<Option<_>>()?;
             list.try_into().ok().map(Lengths)
         }
-        value => number(value).map(Lengths::from),
+        value => length(value).map(Lengths::from),
     }
 }
 

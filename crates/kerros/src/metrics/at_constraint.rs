@@ -3,7 +3,7 @@
 use kerros_core::{Error, ErrorKind, Result, Shape, Tensor};
 use kerros_graph::Node;
 
-use super::confusion::{Counting, Outcome, Thresholds, divide_no_nan};
+use super::confusion::{Counting, MAX_THRESHOLDS, Outcome, Thresholds, divide_no_nan};
 use super::define::metric;
 use super::{Metric, MetricValue, MetricVariable};
 use crate::losses::Targets;
@@ -140,9 +140,12 @@ macro_rules! best_where {
                     return Err(Error::new(ErrorKind::Argument, message).expected("0 to 1"));
                 }
                 match self.num_thresholds {
-                    0 => Err(Error::new(ErrorKind::Argument, "`num_thresholds` is 0")
-                        .expected("at least 1")),
-                    _ => Ok(()),
+                    1..=MAX_THRESHOLDS => Ok(()),
+                    other => {
+                        let message = format!("`num_thresholds` is {other}");
+                        Err(Error::new(ErrorKind::Argument, message)
+                            .expected(format!("1 to {MAX_THRESHOLDS}")))
+                    }
                 }
             }
 

@@ -2,7 +2,7 @@ use kerros_core::{Error, ErrorKind, Result, Shape, Tensor};
 use kerros_graph::Node;
 use serde_json::Value;
 
-use super::confusion::{Counting, Outcome, Thresholds, divide_no_nan, is_even};
+use super::confusion::{Counting, MAX_THRESHOLDS, Outcome, Thresholds, divide_no_nan, is_even};
 use super::define::metric;
 use super::{Metric, MetricValue, MetricVariable};
 use crate::losses::Targets;
@@ -200,8 +200,9 @@ impl Metric for AUC {
         let wrong = |message: String, expected: &str| {
             Err(Error::new(ErrorKind::Argument, message).expected(expected))
         };
-        if self.num_thresholds < 2 {
-            return wrong(format!("`num_thresholds` is {}", self.num_thresholds), "2 or more");
+        if !(2..=MAX_THRESHOLDS).contains(&self.num_thresholds) {
+            let expected = format!("2 to {MAX_THRESHOLDS}");
+            return wrong(format!("`num_thresholds` is {}", self.num_thresholds), &expected);
         }
         match (self.num_labels, self.multi_label) {
             (Some(0), _) => wrong("`num_labels` is 0".into(), "1 or more"),

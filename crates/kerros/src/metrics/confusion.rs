@@ -6,6 +6,9 @@ use kerros_graph::Node;
 use super::mean::fit_weight;
 use super::{MetricValue, MetricVariable};
 
+/// Thresholds, at most: rows are counted above each of them.
+pub(super) const MAX_THRESHOLDS: usize = 1 << 16;
+
 /// What an answer was: whether it was right, and whether it was a yes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Outcome {

@@ -297,6 +297,9 @@ impl Classes {
     }
 }
 
+/// Classes whose pairs are counted, at most: 1 GiB of counts.
+const MAX_CLASSES: usize = 1 << 14;
+
 /// What all of these metrics compute.
 struct Overlap {
     num_classes: usize,
@@ -319,6 +322,11 @@ impl Overlap {
     }
 
     fn check(&self) -> Result<()> {
+        if self.num_classes > MAX_CLASSES {
+            let message = format!("`num_classes` is {}", self.num_classes);
+            return Err(Error::new(ErrorKind::Argument, message)
+                .expected(format!("at most {MAX_CLASSES}: a count is kept for each pair")));
+        }
         let beyond = |&&class: &&usize| class >= self.num_classes;
         match self.target_class_ids.iter().find(beyond) {
             Some(class) => {

@@ -9,6 +9,7 @@ use serde_json::Value;
 use super::{Arguments, PartialShape, names};
 use crate::layers::quantized::Mode;
 use crate::layers::{DTypePolicy, Layer, Weight};
+use crate::object::length;
 
 /// The layers of a model, and how values flow through them: what a trainer needs to know.
 ///
@@ -99,7 +100,7 @@ impl InputSpec {
     pub(crate) fn of_batch_shape(shape: &Value) -> Option<Self> {
         let dim = |dim: &Value| match dim {
             Value::Null => Some(None),
-            dim => dim.as_u64().map(|dim| Some(dim as usize)),
+            dim => length(dim).map(Some),
         };
         let dims: Vec<Option<usize>> = shape.as_array()?.iter().map(dim).collect::<Option<_>>()?;
         let (&batch, row) = dims.split_first()?;

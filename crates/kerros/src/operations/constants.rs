@@ -42,7 +42,7 @@ pub(crate) fn tensor(value: &Value) -> Result<Tensor> {
         None => all(|value| value.is_i64() || value.is_u64()),
     };
     if is_truth && !flat.is_empty() {
-        let truths: Option<Vec<bool>> = flat.iter().map(|value| truth(value)).collect();
+        let truths: Option<Vec<bool>> = flat.iter().map(|value| object::truth(value)).collect();
         return Tensor::from_bools(dims, &truths.ok_or_else(strange)?).map_err(|_| strange());
     }
     if is_whole {
@@ -98,10 +98,6 @@ fn number(value: &Value) -> Option<f32> {
         Value::Bool(truth) => Some(f32::from(u8::from(*truth))),
         value => object::number(value).map(|number| number as f32),
     }
-}
-
-fn truth(value: &Value) -> Option<bool> {
-    value.as_bool().or_else(|| value.as_f64().map(|number| number != 0.0))
 }
 
 #[cfg(test)]

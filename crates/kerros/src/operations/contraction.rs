@@ -7,6 +7,7 @@ use serde_json::Value;
 use super::kind::{Operands, as_truth_of_truths, axis_of, counted, kinds};
 use super::whole_products::matmul_with;
 use crate::einsum;
+use crate::object;
 
 /// Both arguments as floats, or as whole numbers.
 fn two<'g>(operands: &Operands<'_, 'g>) -> Result<(Node<'g>, Node<'g>)> {
@@ -87,7 +88,7 @@ fn tensordot_by_axes<'g>(operands: &Operands<'_, 'g>) -> Result<Node<'g>> {
             list(&pair[0], a.ndim()).zip(list(&pair[1], b.ndim())).ok_or_else(wrong)?
         }
         value => {
-            let count = value.as_u64().map(|count| count as usize).ok_or_else(wrong)?;
+            let count = object::length(value).ok_or_else(wrong)?;
             let first = a.ndim().checked_sub(count).ok_or_else(wrong)?;
             ((first..a.ndim()).collect(), (0..count).collect())
         }

@@ -5,7 +5,7 @@ use kerros_graph::Node;
 use serde_json::Value;
 
 use super::kind::{Operands, counted, kinds};
-use crate::object::number;
+use crate::object::{self, number};
 
 /// Tensors of one type: floats when any is.
 pub(crate) fn alike(parts: Vec<Node<'_>>) -> Vec<Node<'_>> {
@@ -303,10 +303,11 @@ fn pad<'g>(operands: &Operands<'_, 'g>) -> Result<Vec<Node<'g>>> {
     let is_constant = operands.value("mode").as_str().is_none_or(|mode| mode == "constant");
     let wrong = || operands.wrong("pad_width", "a pair of lengths for each axis");
     let pair = |value: &Value| -> Option<(usize, usize)> {
-        let number = |value: &Value| value.as_u64().map(|number| number as usize);
         match value {
-            Value::Array(ends) if ends.len() == 2 => Some((number(&ends[0])?, number(&ends[1])?)),
-            value => number(value).map(|width| (width, width)),
+            Value::Array(ends) if ends.len() == 2 => {
+                Some((object::length(&ends[0])?, object::length(&ends[1])?))
+            }
+            value => object::length(value).map(|width| (width, width)),
         }
     };
     let widths: Option<Vec<(usize, usize)>> = match operands.value("pad_width") {

@@ -141,7 +141,7 @@ impl<'g> Operands<'_, 'g> {
 
     /// A setting that is true or false.
     pub(super) fn flag(&self, name: &str) -> bool {
-        self.value(name).as_bool().unwrap_or(false)
+        object::truth(self.value(name)).unwrap_or(false)
     }
 
     /// A setting that is a number.
@@ -157,8 +157,7 @@ impl<'g> Operands<'_, 'g> {
     /// # Errors
     /// Another value.
     pub(super) fn whole(&self, name: &str) -> Result<isize> {
-        let number = self.value(name).as_i64().map(|number| number as isize);
-        number.ok_or_else(|| self.wrong(name, "a whole number"))
+        object::whole(self.value(name)).ok_or_else(|| self.wrong(name, "a whole number"))
     }
 
     /// A setting that is a whole number or a list of them; none when it is null.
@@ -166,11 +165,10 @@ impl<'g> Operands<'_, 'g> {
     /// # Errors
     /// Another value.
     pub(super) fn wholes(&self, name: &str) -> Result<Option<Vec<isize>>> {
-        let number = |value: &Value| value.as_i64().map(|number| number as isize);
         let list = match self.value(name) {
             Value::Null => return Ok(None),
-            Value::Array(list) => list.iter().map(number).collect(),
-            value => number(value).map(|number| vec![number]),
+            Value::Array(list) => list.iter().map(object::whole).collect(),
+            value => object::whole(value).map(|number| vec![number]),
         };
         list.map(Some).ok_or_else(|| self.wrong(name, "a whole number or a list of them"))
     }

@@ -5,6 +5,7 @@ use kerros_graph::Node;
 use serde_json::Value;
 
 use super::kind::{Operands, axis_of, kinds};
+use crate::object;
 
 /// One result.
 fn one<'g>(node: Node<'g>) -> Result<Vec<Node<'g>>> {
@@ -21,7 +22,7 @@ fn reshape<'g>(operands: &Operands<'_, 'g>) -> Result<Vec<Node<'g>>> {
     };
     let dim = |dim: &Value| match dim {
         Value::Null => Some(None),
-        dim => dim.as_i64().map(|dim| usize::try_from(dim).ok()),
+        dim => object::whole(dim).map(|dim| usize::try_from(dim).ok()),
     };
     let wrong = || operands.wrong("newshape", "a list of lengths, one of which may be -1");
     let dims: Vec<Option<usize>> = dims.iter().map(dim).collect::<Option<_>>().ok_or_else(wrong)?;

@@ -1,4 +1,4 @@
-use kerros_core::Result;
+use kerros_core::{Error, ErrorKind, Result};
 use kerros_graph::Node;
 
 use super::adam::Moments;
@@ -6,6 +6,9 @@ use super::pattern::Pattern;
 use super::rule::is_found;
 use super::setting::optimizer;
 use super::{Moved, Optimizer, Options, Slot, Step, Updated, Variable};
+
+/// Iterations, at most: each is a part of the graph.
+const MAX_STEPS: usize = 64;
 
 optimizer! {
     /// `w = w - rms_rate * sqrt(max(rows, columns)) * rate * orthogonal(g + momentum * m)` for
@@ -96,6 +99,13 @@ impl Optimizer for Muon {
     }
 
     fn check(&self) -> Result<()> {
+        if self.ns_steps > MAX_STEPS {
+            return Err(Error::new(
+                ErrorKind::Argument,
+                format!("`ns_steps` is {}", self.ns_steps),
+            )
+            .expected(format!("at most {MAX_STEPS}")));
+        }
         let mut patterns = self.exclude_layers.iter();
         patterns.try_for_each(|pattern| {
             Pattern::new(pattern).map(|_| ()).map_err(|error| error.context("exclude_layers"))

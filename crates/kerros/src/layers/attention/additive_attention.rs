@@ -152,7 +152,7 @@ fn from_config(reader: &mut ConfigReader<'_>) -> Result<Arc<dyn Layer>> {
         options: Options::read(reader)?,
         use_scale: reader.bool("use_scale", true),
         dropout: maybe_f64(reader, "dropout").unwrap_or(0.0),
-        seed: reader.maybe_i64("seed").map(|seed| seed as u64),
+        seed: reader.maybe_seed("seed"),
     };
     layer.check()?;
     Ok(Arc::new(layer))

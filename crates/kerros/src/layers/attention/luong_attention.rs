@@ -189,7 +189,7 @@ fn from_config(reader: &mut ConfigReader<'_>) -> Result<Arc<dyn Layer>> {
         use_scale: reader.bool("use_scale", false),
         score_mode: reader.maybe_string("score_mode").unwrap_or_else(|| "dot".into()),
         dropout: maybe_f64(reader, "dropout").unwrap_or(0.0),
-        seed: reader.maybe_i64("seed").map(|seed| seed as u64),
+        seed: reader.maybe_seed("seed"),
     };
     layer.check()?;
     Ok(Arc::new(layer))

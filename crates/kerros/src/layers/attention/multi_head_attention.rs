@@ -7,10 +7,10 @@ use serde_json::json;
 
 use super::dot_product::DotProduct;
 use super::masks::{BUILT_FROM, HeadInputs, PARAMETERS};
-use super::projections::{Parts, Projections, numbers, projection_methods};
+use super::projections::{MAX_AXES, Parts, Projections, numbers, projection_methods};
 use crate::layers::options::activity_methods;
 use crate::layers::{Call, Layer, Options, Weight};
-use crate::object::{Config, ConfigReader, Described, Entry};
+use crate::object::{Config, ConfigReader, Described, Entry, length};
 
 /// `y = output(softmax(q · kᵀ / sqrt(key_dim)) · v)` in several heads, with `q`, `k` and `v`
 /// projected from query, key and value.
@@ -131,7 +131,7 @@ impl MultiHeadAttention {
     /// The projections for inputs of these shapes.
     fn parts(&self, query: &Shape, value: &Shape, key: &Shape) -> Result<Parts> {
         let ndim = query.ndim();
-        let fits = ndim >= 3 && value.ndim() == ndim && key.ndim() == ndim;
+        let fits = (3..=MAX_AXES).contains(&ndim) && value.ndim() == ndim && key.ndim() == ndim;
         if !fits || value[1..ndim - 1] != key[1..ndim - 1] || query[0] != value[0] {
             return Err(Error::new(
                 ErrorKind::Shape,
@@ -283,8 +283,7 @@ fn from_config(reader: &mut ConfigReader<'_>) -> Result<Arc<dyn Layer>> {
     let layer = MultiHeadAttention::new(num_heads.unwrap_or(1), key_dim.unwrap_or(1));
     let mut layer = MultiHeadAttention { options, settings, ..layer };
     layer.value_dim = reader.maybe_usize("value_dim");
-    layer.output_shape =
-        numbers(reader, "output_shape", |value| value.as_u64().map(|n| n as usize));
+    layer.output_shape = numbers(reader, "output_shape", length);
     layer.attention_axes =
         numbers(reader, "attention_axes", |value| value.as_i64().map(|n| n as isize));
     layer.leaves_masks = reader.bool(LEAVES_MASKS, false);

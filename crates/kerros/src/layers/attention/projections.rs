@@ -13,6 +13,9 @@ use crate::model::Masked;
 use crate::object::{Choice, Config, ConfigReader};
 use crate::regularizers::Regularizer;
 
+/// Axes of an input, at most: equations have a letter for each.
+pub(super) const MAX_AXES: usize = 16;
+
 /// The settings of the projections, and how attention is dropped.
 #[derive(Clone, Debug)]
 pub(in crate::layers) struct Projections {
@@ -153,7 +156,7 @@ impl Projections {
             use_gate: reader.bool("use_gate", false),
             sliding_window: reader.maybe_usize("sliding_window"),
             dropout: maybe_f64(reader, "dropout").unwrap_or(0.0),
-            seed: reader.maybe_i64("seed").map(|seed| seed as u64),
+            seed: reader.maybe_seed("seed"),
             activity: options.activity_regularizer.take(),
             ..Projections::default()
         };

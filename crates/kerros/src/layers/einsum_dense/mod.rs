@@ -15,7 +15,7 @@ use super::trained::{self, Trained, trained_methods};
 use super::{Call, Layer, Options, Weight};
 use crate::activations::Activation;
 use crate::einsum;
-use crate::object::{Choice, Config, ConfigReader, Described, Entry};
+use crate::object::{Choice, Config, ConfigReader, Described, Entry, length};
 
 mod equation;
 mod quantized;
@@ -252,7 +252,7 @@ fn from_config(reader: &mut ConfigReader<'_>) -> Result<Arc<dyn Layer>> {
 pub(super) fn partial_shape(value: &Value) -> Option<Vec<Option<usize>>> {
     let dim = |dim: &Value| match dim {
         Value::Null => Some(None),
-        dim => dim.as_u64().map(|dim| Some(dim as usize)),
+        dim => length(dim).map(Some),
     };
     match value {
         Value::Array(dims) => dims.iter().map(dim).collect(),

@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use super::Call;
 use super::options::{maybe_f64, out_of_range};
-use crate::object::ConfigReader;
+use crate::object::{ConfigReader, length};
 
 pub(super) mod alpha_dropout;
 pub(super) mod distributions;
@@ -89,14 +89,14 @@ pub(super) fn required(reader: &mut ConfigReader<'_>, name: &str) -> Result<f64>
 
 /// Reads a seed, if given.
 pub(super) fn read_seed(reader: &mut ConfigReader<'_>) -> Option<u64> {
-    reader.maybe_i64("seed").map(|seed| seed as u64)
+    reader.maybe_seed("seed")
 }
 
 /// Reads a noise shape, if given.
 fn read_noise_shape(reader: &mut ConfigReader<'_>) -> Option<Vec<Option<usize>>> {
     let dim = |dim: &Value| match dim {
         Value::Null => Some(None),
-        dim => dim.as_u64().map(|dim| Some(dim as usize)),
+        dim => length(dim).map(Some),
     };
     let value = reader.value("noise_shape")?;
     let dims = value.as_array().and_then(|dims| dims.iter().map(dim).collect());

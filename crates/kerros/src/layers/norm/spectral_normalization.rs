@@ -12,6 +12,9 @@ use crate::layers::{Call, Layer, Options, REGISTRY, Weight};
 use crate::model::{IntoLayer, Masked, names::snake_case};
 use crate::object::{Config, ConfigReader, Described, Entry};
 
+/// Iterations, at most: each is a part of the graph.
+const MAX_ITERATIONS: usize = 256;
+
 /// The smallest square of a length that is divided by.
 const SMALLEST_SQUARE: f32 = 1e-14;
 
@@ -131,11 +134,9 @@ impl Layer for SpectralNormalization {
 
     fn check(&self) -> Result<()> {
         match self.power_iterations {
-            0 => {
-                Err(Error::new(ErrorKind::Argument, "`power_iterations` is 0")
-                    .expected("at least 1"))
-            }
-            _ => self.layer.check(),
+            1..=MAX_ITERATIONS => self.layer.check(),
+            other => Err(Error::new(ErrorKind::Argument, format!("`power_iterations` is {other}"))
+                .expected(format!("1 to {MAX_ITERATIONS}"))),
         }
     }
 

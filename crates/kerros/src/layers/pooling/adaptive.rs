@@ -1,12 +1,15 @@
 //! Pooling into a fixed number of windows, whatever the length of the input.
 
-use kerros_core::{Result, Tensor};
+use kerros_core::{Error, ErrorKind, Result, Tensor};
 use kerros_graph::Node;
 use kerros_graph::ops::PoolSpec;
 use serde_json::json;
 
 use crate::layers::{DataFormat, Lengths};
 use crate::object::{Config, ConfigReader};
+
+/// More windows along an axis are taken for a mistake.
+const MAX_WINDOWS: usize = 1 << 16;
 
 /// The settings of pooling into a number of windows per axis.
 #[derive(Clone, Debug)]
@@ -22,6 +25,11 @@ impl<const N: usize> Adaptive<N> {
 
     pub(super) fn check(&self) -> Result<()> {
         self.output_size.check("output_size", 1)?;
+        if self.output_size.get().iter().any(|&windows| windows > MAX_WINDOWS) {
+            let sizes = format!("`output_size` is {:?}", self.output_size.get());
+            return Err(Error::new(ErrorKind::Argument, sizes)
+                .expected(format!("at most {MAX_WINDOWS} windows along an axis")));
+        }
         self.data_format.check()
     }
 

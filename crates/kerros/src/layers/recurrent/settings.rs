@@ -133,7 +133,7 @@ impl CellSettings {
         self.bias.read(reader, "bias")?;
         self.dropout = maybe_f64(reader, "dropout").unwrap_or(0.0);
         self.recurrent_dropout = maybe_f64(reader, "recurrent_dropout").unwrap_or(0.0);
-        self.seed = reader.maybe_i64("seed").map(|seed| seed as u64);
+        self.seed = reader.maybe_seed("seed");
         // How Keras computes it, which changes no result.
         reader.ignore(&["implementation", "use_cudnn"]);
         Ok(())
