@@ -132,7 +132,7 @@ kinds! { "ops.numpy";
     });
     BitwiseNot(x) => inverted;
     BitwiseInvert(x) => inverted;
-    Copy(x) => |o| Ok(vec![o.node("x")?]);
+    Copy(x) => |o| Ok(vec![o.node("x")?.copied()]);
 }
 
 /// Those of another module.

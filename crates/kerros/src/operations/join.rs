@@ -23,7 +23,7 @@ pub(crate) fn alike(parts: Vec<Node<'_>>) -> Vec<Node<'_>> {
 fn concatenate<'g>(operands: &Operands<'_, 'g>) -> Result<Vec<Node<'g>>> {
     let parts = alike(operands.nodes("xs")?);
     let axis = operands.axis("axis", parts[0].ndim())?;
-    Ok(vec![Node::concat(&parts, axis)])
+    Ok(vec![if parts.len() == 1 { parts[0] } else { Node::concat(&parts, axis) }])
 }
 
 fn stack<'g>(operands: &Operands<'_, 'g>) -> Result<Vec<Node<'g>>> {
@@ -319,6 +319,9 @@ fn pad<'g>(operands: &Operands<'_, 'g>) -> Result<Vec<Node<'g>>> {
         widths if widths.len() == 1 => vec![widths[0]; x.ndim()],
         _ => return Err(wrong()),
     };
+    if widths.iter().all(|ends| *ends == (0, 0)) {
+        return Ok(vec![x.copied()]);
+    }
     if !is_constant {
         let mut padded = widths.iter().enumerate().filter(|(_, ends)| **ends != (0, 0));
         let made = padded.try_fold(x, |x, (axis, &ends)| pad_with_own(operands, x, axis, ends))?;

@@ -39,8 +39,12 @@ pub(super) fn crop<'g>(x: Node<'g>, edges: &[(usize, usize)], first: usize) -> R
     Ok(y)
 }
 
-/// Adds these numbers of zeros at the ends of axes, from axis `first` on.
+/// Adds these numbers of zeros at the ends of axes, from axis `first` on. Without any it is a copy:
+/// Keras's masks hang on tensors, and none hangs on a copy.
 fn pad<'g>(x: Node<'g>, edges: &[(usize, usize)], first: usize) -> Result<Node<'g>> {
+    if edges.iter().all(|edges| *edges == (0, 0)) {
+        return Ok(x.copied());
+    }
     let padded = (first..).zip(edges).filter(|(_, edges)| **edges != (0, 0));
     Ok(padded.fold(x, |x, (axis, &(low, high))| x.pad(axis, low, high, 1)))
 }
@@ -57,8 +61,11 @@ fn repeat(x: Node<'_>, times: usize, axis: usize) -> Node<'_> {
     x.expand_dims(axis + 1).broadcast_to(wide).reshape(dims)
 }
 
-/// Repeats each entry of some axes, from axis `first` on.
+/// Repeats each entry of some axes, from axis `first` on; once each is a copy, as in [`pad`].
 fn repeat_each<'g>(x: Node<'g>, times: &[usize], first: usize) -> Node<'g> {
+    if times.iter().all(|&times| times == 1) {
+        return x.copied();
+    }
     (first..).zip(times).fold(x, |x, (axis, &times)| repeat(x, times, axis))
 }
 
