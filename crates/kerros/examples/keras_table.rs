@@ -35,7 +35,7 @@ const ELSEWHERE: [(&str, &str); 3] =
     [("Input", "model"), ("Pipeline", "model"), ("History", "trainer")];
 
 /// Functions of `keras.ops` whose names mean something else in Rust.
-const RENAMED: [(&str, &str); 1] = [("where", "choose")];
+const RENAMED: [(&str, &str); 2] = [("where", "choose"), ("mod", "modulo")];
 
 fn find<T: ?Sized>(registry: &'static Registry<T>, name: &str) -> Option<&'static str> {
     registry.find(name).ok().map(|entry| entry.class_name)
@@ -153,12 +153,22 @@ fn write_section(text: &mut String, module: &str, here: usize, rows: &[(&str, Op
 fn write_operations(text: &mut String, src: &Path, functions: &Value) {
     let (sources, in_rust) = (Sources::of(src, "operations"), Sources::of(src, "operations/ops"));
     let functions = functions.as_object().expect("every function is listed");
-    let nodes = functions.iter().filter_map(|(name, class)| Some((name, class.as_str()?)));
-    let rows: Vec<(&String, Option<&str>, Option<&str>)> = nodes
-        .map(|(name, class)| {
-            let renamed = RENAMED.iter().find(|(keras, _)| keras == name);
-            let function = renamed.map_or(name.as_str(), |(_, here)| here);
-            (name, sources.operation(class), in_rust.has_function(function).then_some(function))
+    let nodes: Vec<(&String, &str)> =
+        functions.iter().filter_map(|(name, class)| Some((name, class.as_str()?))).collect();
+    let own = |name: &str| {
+        let renamed = RENAMED.iter().find(|(keras, _)| *keras == name);
+        let function = renamed.map_or(name, |(_, here)| here);
+        in_rust.has_function(function).then(|| function.replace('.', "::"))
+    };
+    // A function without one here may be another name of one that is: it makes the same nodes.
+    let other = |name: &str, class: &str| {
+        let names = nodes.iter().filter(|(other, same)| *other != name && *same == class);
+        names.filter_map(|(other, _)| own(other)).next()
+    };
+    let rows: Vec<(&String, Option<&str>, Option<String>)> = nodes
+        .iter()
+        .map(|&(name, class)| {
+            (name, sources.operation(class), own(name).or_else(|| other(name, class)))
         })
         .collect();
     let here = rows.iter().filter(|(_, file, _)| file.is_some()).count();
@@ -250,8 +260,10 @@ impl Sources {
         Some(&self.0.iter().find(|(_, text)| declares(text))?.0)
     }
 
-    /// Whether there is a public function of this name: alone, or in a macro that makes many.
-    fn has_function(&self, name: &str) -> bool {
+    /// Whether there is a public function of this name, after the name of its file where it has
+    /// one: alone, or in a macro that makes many.
+    fn has_function(&self, path: &str) -> bool {
+        let (module, name) = path.rsplit_once('.').unwrap_or(("", path));
         let begins = |line: &str| {
             let rest = line.trim().strip_prefix("pub fn ").unwrap_or(line.trim());
             rest.strip_prefix(name)
@@ -265,7 +277,9 @@ impl Sources {
                 is_described && begins(pair[1])
             })
         };
-        self.0.iter().any(|(_, text)| defines(text))
+        // Only the functions of images are in a module of their own.
+        let is_there = |file: &str| file.ends_with("/image.rs") == (module == "image");
+        self.0.iter().any(|(file, text)| is_there(file) && defines(text))
     }
 
     /// The file in which something of this name is defined and described.

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 
 use super::{Operation, constants, ops};
 use crate::model::{Argument, Arguments, IntoLayer, KerasTensor};
-use crate::object::Config;
+use crate::object::{self, Config};
 
 /// What can stand beside a tensor: another, a number, or an array.
 pub trait Operand {
@@ -52,7 +52,7 @@ impl Operand for &Tensor {
 
 /// A number as its shortest decimal, not with the digits of the nearest `f64`.
 pub(super) fn number(number: f32) -> Value {
-    json!(number.to_string().parse().unwrap_or(f64::from(number)))
+    object::number_value(number.to_string().parse().unwrap_or(f64::from(number)))
 }
 
 /// Applies an operation that is known to exist with these settings.
@@ -163,7 +163,7 @@ impl KerasTensor {
     /// Entries `start..end` along an axis, as in `x[:, start:end]`.
     #[track_caller]
     pub fn slice(&self, axis: usize, start: i64, end: i64) -> KerasTensor {
-        ops::slice(self, axis, start, end)
+        ops::along(self, axis, ops::Index::from(start..end))
     }
 
     /// One entry along an axis, which vanishes, as in `x[:, place]`; negative places count from

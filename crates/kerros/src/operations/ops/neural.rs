@@ -1,4 +1,4 @@
-//! Normalizations, losses, convolutions and attention between tensors.
+//! Normalizations, losses, attention and sequences of classes.
 
 use serde_json::json;
 
@@ -91,32 +91,6 @@ crossentropies! {
     sparse_categorical_crossentropy = "SparseCategoricalCrossentropy";
 }
 
-macro_rules! convolutions {
-    ($($(#[$doc:meta])* $function:ident($($kernel:ident),*) = $Class:literal;)*) => {$(
-        $(#[$doc])*
-        #[track_caller]
-        pub fn $function(
-            x: &KerasTensor,
-            $($kernel: impl Operand,)*
-            strides: usize,
-            padding: &str,
-        ) -> KerasTensor {
-            let settings = [("strides", json!(strides)), ("padding", json!(padding))];
-            let arguments = [x.into_operand(), $($kernel.into_operand()),*];
-            apply("ops.nn", $Class, &settings, arguments)
-        }
-    )*};
-}
-
-convolutions! {
-    /// Convolution with a kernel of `[taps.., in, out]`; `padding` is `"valid"` or `"same"`.
-    conv(kernel) = "Conv";
-    /// Convolution of each channel for itself, with a kernel of `[taps.., in, multiplier]`.
-    depthwise_conv(kernel) = "DepthwiseConv";
-    /// [`depthwise_conv`], then all channels of each position.
-    separable_conv(depthwise_kernel, pointwise_kernel) = "SeparableConv";
-}
-
 /// `softmax(query · keyᵀ / sqrt(dim) + bias) · value` for each head, of the keys that `mask` lets
 /// a query see and, with `is_causal`, that come no later than it; `()` for no bias or no mask.
 ///
@@ -138,4 +112,49 @@ pub fn dot_product_attention(
         mask.into_operand(),
     ];
     apply("ops.nn", "DotProductAttention", &[("is_causal", json!(is_causal))], arguments)
+}
+
+/// `x` divided by its length along an axis: `x / sum(|x|^order)^(1 / order)`.
+#[track_caller]
+pub fn normalize(x: &KerasTensor, axis: isize, order: usize) -> KerasTensor {
+    let settings = [("axis", json!(axis)), ("order", json!(order))];
+    apply("ops.nn", "Normalize", &settings, [x.into_operand()])
+}
+
+/// How unlikely sequences of classes are, of which class 0 stands for none of them: one number for
+/// each sequence (CTC; Graves et al., 2006).
+///
+/// # Shape
+/// `target: [batch, labels]`, `output: [batch, steps, classes]` as logits, the lengths of both
+/// `[batch] -> [batch]`.
+#[track_caller]
+pub fn ctc_loss(
+    target: impl Operand,
+    output: impl Operand,
+    target_length: impl Operand,
+    output_length: impl Operand,
+) -> KerasTensor {
+    let arguments = [
+        target.into_operand(),
+        output.into_operand(),
+        target_length.into_operand(),
+        output_length.into_operand(),
+    ];
+    apply("ops.nn", "CTCLoss", &[], arguments)
+}
+
+/// The likeliest class of each step, without repetitions and without class 0, which stands for
+/// none, as far as the sequences are long; and the sum of their logits, with the other sign. After
+/// the end comes -1.
+///
+/// # Shape
+/// `inputs: [batch, steps, classes]`, lengths of `[batch] -> [1, batch, steps]` and `[batch, 1]`.
+#[track_caller]
+pub fn ctc_decode(
+    inputs: impl Operand,
+    sequence_lengths: impl Operand,
+) -> (KerasTensor, KerasTensor) {
+    let arguments = [inputs.into_operand(), sequence_lengths.into_operand()];
+    let made = apply("ops.nn", "CTCDecode", &[], arguments);
+    (made.output(0), made.output(1))
 }
