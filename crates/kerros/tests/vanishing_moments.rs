@@ -3,9 +3,9 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use kerros::device::{CompileOptions, Device, Executable, Feed, StateStore};
 use kerros::graph::{Graph, Node, StateId, Type};
 use kerros::optimizers::{self, *};
-use kerros::plan::{CompileOptions, Device, Executable, Feed, StateStore};
 use kerros::{DType, Tensor};
 use kerros_cpu::{Cpu, CpuOptions};
 

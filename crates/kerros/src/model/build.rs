@@ -39,15 +39,6 @@ struct Trial {
 }
 
 impl Network {
-    /// Finds out shapes and weights of a chain whose inputs are these.
-    ///
-    /// # Errors
-    /// As [`Network::build`].
-    pub fn build_chain(&mut self, input: InputSpec) -> Result<()> {
-        self.set_inputs(vec![input]);
-        self.build()
-    }
-
     /// Finds out shapes and weights from the inputs.
     ///
     /// Where the usual few rows do not fit, other numbers of rows that the network speaks of are
