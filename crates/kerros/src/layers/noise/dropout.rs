@@ -4,8 +4,8 @@ use kerros_core::Result;
 use kerros_graph::Node;
 use serde_json::json;
 
-use super::{check_rate, drop, key, noise_shape, read_noise_shape, read_seed, required};
-use crate::layers::options::layer_methods;
+use super::{drop, key, noise_shape, read_noise_shape, read_seed, required};
+use crate::layers::options::{check_share, layer_methods};
 use crate::layers::{Call, Layer, Options};
 use crate::object::{Config, ConfigReader, Described, Entry};
 
@@ -76,7 +76,7 @@ impl Layer for Dropout {
     }
 
     fn check(&self) -> Result<()> {
-        check_rate(self.rate)
+        check_share("the dropout rate", self.rate)
     }
 
     fn supports_masking(&self) -> bool {
