@@ -113,8 +113,8 @@ impl RandomPerspective {
         let mut layer = RandomPerspective::new();
         layer.factor = Factor::read(reader, "factor").unwrap_or(layer.factor);
         layer.scale = reader.maybe_f64("scale").unwrap_or(layer.scale);
-        if let Some(name) = reader.maybe_string("interpolation") {
-            layer.sampling.interpolation = (&*name).into();
+        if let Some(interpolation) = Interpolation::read(reader) {
+            layer.sampling.interpolation = interpolation;
         }
         layer.sampling.fill_value = reader.maybe_f64("fill_value").unwrap_or(0.0);
         layer

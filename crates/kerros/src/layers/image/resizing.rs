@@ -162,9 +162,7 @@ fn from_config(reader: &mut ConfigReader<'_>) -> Result<Arc<dyn Layer>> {
     let options = Options::read(reader)?;
     let size = Size::read(reader);
     let mut layer = Resizing { options, ..Resizing::new(size.height, size.width) };
-    if let Some(name) = reader.maybe_string("interpolation") {
-        layer.interpolation = (&*name).into();
-    }
+    layer.interpolation = Interpolation::read(reader).unwrap_or(layer.interpolation);
     layer.crop_to_aspect_ratio = reader.bool("crop_to_aspect_ratio", false);
     layer.pad_to_aspect_ratio = reader.bool("pad_to_aspect_ratio", false);
     if let Some(mode) = reader.maybe_string("fill_mode").filter(|mode| mode != "constant") {
