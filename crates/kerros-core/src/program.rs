@@ -8,8 +8,8 @@
 
 use std::fmt;
 
-use crate::law::{self, Lanes, functions};
 use crate::Philox;
+use crate::law::{self, Lanes, functions};
 
 /// A function of one value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
