@@ -123,7 +123,7 @@ fn layer(network: &Network, at: usize, entry: &LayerEntry, warnings: &mut Vec<St
             entry.name
         ));
     }
-    if class.starts_with("LocallyConnected") {
+    if !entry.layer.is_in_keras_3() {
         warnings.push(format!("layer `{}`: Keras 3 has no `{class}` any more", entry.name));
     }
     let is_own = |known: &Entry<_>| known.class_name == class;
