@@ -11,7 +11,8 @@ use crate::layers::spatial::expect_spatial;
 use crate::layers::{Call, DataFormat, Layer, Options, Weight};
 use crate::object::{Config, ConfigReader, Described, Entry};
 
-/// Images of another size: each pixel is a weighted mean of those around its place.
+/// `y[i, j] = sum over k, l of v[i, k] w[j, l] x[k, l]`: images of another size, of which each pixel
+/// is a weighted mean of those around its place.
 ///
 /// # Shape
 /// `x: [batch, height_in, width_in, channels] -> [batch, height, width, channels]`; with channels

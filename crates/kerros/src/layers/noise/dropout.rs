@@ -23,6 +23,16 @@ use crate::object::{Config, ConfigReader, Described, Entry};
 /// - `noise_shape`: a shape that broadcasts to the input's, `None` for the input's own length:
 ///   `[None, Some(1), None]` drops whole rows along axis 1. Default: each element alone.
 ///
+/// # Example
+/// ```
+/// // Only while training is anything dropped.
+/// use kerros::prelude::*;
+/// let mut model = Sequential::new().input([2]).add(Dropout::new(0.5));
+/// let y = model.predict(Tensor::new([1, 2], [1.0f32, 2.0])?)?;
+/// assert_eq!(y.as_slice::<f32>()?, [1.0, 2.0]);
+/// # Ok::<(), kerros::Error>(())
+/// ```
+///
 /// # Source
 /// Srivastava et al.: "Dropout: a simple way to prevent neural networks from overfitting",
 /// JMLR 15, 2014.
@@ -43,7 +53,7 @@ impl Dropout {
         Dropout { options: Options::here(), rate, seed: None, noise_shape: None }
     }
 
-    /// Gives the layer random numbers of its own.
+    /// Sets the layer's own seed. Default: the model's.
     pub fn seed(mut self, seed: u64) -> Self {
         self.seed = Some(seed);
         self
