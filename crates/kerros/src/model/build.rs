@@ -284,8 +284,11 @@ fn check_rows(given: &[Shape], result: &Shape) -> Result<()> {
         return Ok(());
     }
     let rows = rows().next().unwrap_or_default();
-    Err(Error::new(ErrorKind::Shape, format!("{rows} rows went in and {result} came out"))
-        .expected("the batch axis first, and kept"))
+    Err(Error::new(
+        ErrorKind::Shape,
+        format!("the layer got {rows} rows and returned shape {result}"),
+    )
+    .expected("the batch axis first, and kept"))
 }
 
 /// Refuses rows of absurd sizes.

@@ -193,7 +193,7 @@ macro_rules! projection_methods {
                 self
             }
 
-            /// Gives the layer random numbers of its own.
+            /// Sets the layer's own seed. Default: the model's.
             pub fn seed(mut self, seed: u64) -> Self {
                 self.settings.seed = Some(seed);
                 self

@@ -72,7 +72,7 @@ macro_rules! random_layer {
         $crate::layers::options::layer_methods!($Layer);
 
         impl $Layer {
-            /// Gives the layer random numbers of its own.
+            /// Sets the layer's own seed. Default: the model's.
             pub fn seed(mut self, seed: u64) -> Self {
                 self.seed = Some(seed);
                 self

@@ -54,7 +54,7 @@ impl AlphaDropout {
         AlphaDropout { options: Options::here(), rate, seed: None, noise_shape: None }
     }
 
-    /// Gives the layer random numbers of its own.
+    /// Sets the layer's own seed. Default: the model's.
     pub fn seed(mut self, seed: u64) -> Self {
         self.seed = Some(seed);
         self

@@ -49,7 +49,7 @@ impl GaussianDropout {
         GaussianDropout { options: Options::here(), rate, seed: None }
     }
 
-    /// Gives the layer random numbers of its own.
+    /// Sets the layer's own seed. Default: the model's.
     pub fn seed(mut self, seed: u64) -> Self {
         self.seed = Some(seed);
         self

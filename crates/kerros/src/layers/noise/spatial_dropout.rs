@@ -59,7 +59,7 @@ macro_rules! spatial_dropout {
                 }
             }
 
-            /// Gives the layer random numbers of its own.
+            /// Sets the layer's own seed. Default: the model's.
             pub fn seed(mut self, seed: u64) -> Self {
                 self.seed = Some(seed);
                 self

@@ -50,7 +50,7 @@ impl SpatialDropout1D {
         SpatialDropout1D { options: Options::here(), rate, seed: None }
     }
 
-    /// Gives the layer random numbers of its own.
+    /// Sets the layer's own seed. Default: the model's.
     pub fn seed(mut self, seed: u64) -> Self {
         self.seed = Some(seed);
         self
