@@ -22,7 +22,7 @@ pub fn set(args: &DeviceArgs) -> Result<String> {
         ..CpuOptions::default()
     };
     let cpu = Cpu::with(&options)?;
-    let name = kerros::plan::Device::name(&cpu);
+    let name = kerros::device::Device::name(&cpu);
     kerros::set_default_device(cpu);
     Ok(name)
 }

@@ -8,8 +8,8 @@
 
 use std::fmt;
 
+use crate::Philox;
 use crate::law::{self, Lanes, functions};
-use crate::{DType, Philox};
 
 /// A function of one value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -506,9 +506,4 @@ impl fmt::Display for Literal {
             write!(f, "0x{:08x}", self.0)
         }
     }
-}
-
-/// The type a program value has in a plan: what a graph dtype is stored as.
-pub const fn stored_as_int(dtype: DType) -> bool {
-    matches!(dtype, DType::I32)
 }

@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use kerros_core::{Error, ErrorKind, Philox, Result, Tensor};
+use kerros_core::{Error, ErrorKind, Philox, Result};
 
 /// The Philox stream that orders the rows of each epoch.
 ///
@@ -79,7 +79,7 @@ impl Batches {
     }
 
     /// As [`Batches::shuffle`], from another random stream of the same seed.
-    pub fn shuffle_stream(mut self, seed: u64, stream: u32) -> Self {
+    fn shuffle_stream(mut self, seed: u64, stream: u32) -> Self {
         self.order = vec![0; self.num_rows as usize];
         self.shuffle = Some((Philox::new(seed), stream));
         self.ordered_for = None;
@@ -194,53 +194,6 @@ impl Batch<'_> {
         };
         range.chain(rows.iter().copied())
     }
-
-    /// Copies these rows of `from` into `to`, one after the other; allocates nothing.
-    ///
-    /// # Errors
-    /// [`ErrorKind::Shape`] when `from` is a scalar or `to` is not as long as the rows are;
-    /// [`ErrorKind::Argument`] for a row that `from` does not have.
-    pub fn copy_rows(&self, from: &Tensor, to: &mut [u8]) -> Result<()> {
-        let num_rows = from.shape().first().copied();
-        let row_bytes = from.row_bytes();
-        if num_rows.is_none() || to.len() != self.len() * row_bytes {
-            return Err(Error::new(
-                ErrorKind::Shape,
-                format!(
-                    "{} rows of a tensor of shape {} were copied into {} bytes",
-                    self.len(),
-                    from.shape(),
-                    to.len()
-                ),
-            )
-            .expected(format!("{} bytes", self.len() * row_bytes)));
-        }
-        let out_of_range = |row: u32| {
-            Error::new(
-                ErrorKind::Argument,
-                format!("row {row} of a tensor of shape {}", from.shape()),
-            )
-        };
-        let bytes = from.bytes();
-        let num_rows = num_rows.unwrap_or(0);
-        match self {
-            Batch::Range(rows) if rows.end as usize > num_rows => Err(out_of_range(rows.end - 1)),
-            Batch::Range(rows) => {
-                to.copy_from_slice(&bytes[rows.start as usize * row_bytes..][..to.len()]);
-                Ok(())
-            }
-            Batch::Rows(_) if row_bytes == 0 => Ok(()),
-            Batch::Rows(rows) => {
-                for (&row, to) in rows.iter().zip(to.chunks_exact_mut(row_bytes)) {
-                    if row as usize >= num_rows {
-                        return Err(out_of_range(row));
-                    }
-                    to.copy_from_slice(&bytes[row as usize * row_bytes..][..row_bytes]);
-                }
-                Ok(())
-            }
-        }
-    }
 }
 
 #[cfg(test)]
@@ -301,29 +254,6 @@ mod tests {
         assert_eq!(rows_of(batches.epoch_from(5, 1)), whole[4..]);
         assert_eq!(batches.epoch_from(5, 3).len(), 0);
         assert_eq!(batches.epoch_from(5, usize::MAX).next(), None);
-    }
-
-    #[test]
-    fn rows_are_copied_in_the_order_of_the_batch() {
-        let x = Tensor::new([4, 2], [0u8, 1, 10, 11, 20, 21, 30, 31]).unwrap();
-        let mut out = [0u8; 4];
-        Batch::Rows(&[3, 0]).copy_rows(&x, &mut out).unwrap();
-        assert_eq!(out, [30, 31, 0, 1]);
-        Batch::Range(1..3).copy_rows(&x, &mut out).unwrap();
-        assert_eq!(out, [10, 11, 20, 21]);
-        assert_eq!(
-            Batch::Rows(&[4, 0]).copy_rows(&x, &mut out).unwrap_err().kind(),
-            ErrorKind::Argument
-        );
-        assert_eq!(
-            Batch::Range(3..5).copy_rows(&x, &mut out).unwrap_err().kind(),
-            ErrorKind::Argument
-        );
-        assert_eq!(
-            Batch::Range(0..1).copy_rows(&x, &mut out).unwrap_err().kind(),
-            ErrorKind::Shape
-        );
-        assert!(Batch::Range(0..1).copy_rows(&Tensor::scalar(1u8), &mut out[..1]).is_err());
     }
 
     #[test]

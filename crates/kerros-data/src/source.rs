@@ -63,7 +63,6 @@ where
 pub struct Restartable<F, I> {
     begin: F,
     batches: Option<I>,
-    num_batches: Option<usize>,
 }
 
 /// A source of which `begin` gives the batches of each pass, by the number of the pass: with it
@@ -85,15 +84,7 @@ where
     I: Iterator,
     I::Item: Into<Samples>,
 {
-    Restartable { begin, batches: None, num_batches: None }
-}
-
-impl<F, I> Restartable<F, I> {
-    /// Says how many batches each pass has, for progress to be shown.
-    pub fn with_num_batches(mut self, num_batches: usize) -> Self {
-        self.num_batches = Some(num_batches);
-        self
-    }
+    Restartable { begin, batches: None }
 }
 
 impl<F, I> BatchSource for Restartable<F, I>
@@ -102,10 +93,6 @@ where
     I: Iterator,
     I::Item: Into<Samples>,
 {
-    fn num_batches(&self) -> Option<usize> {
-        self.num_batches
-    }
-
     fn restart(&mut self, pass: u64) -> Result<bool> {
         self.batches = Some((self.begin)(pass));
         Ok(true)
@@ -120,7 +107,7 @@ where
 
 impl<F, I> fmt::Debug for Restartable<F, I> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Restartable").field("num_batches", &self.num_batches).finish()
+        f.debug_struct("Restartable").finish_non_exhaustive()
     }
 }
 
@@ -148,9 +135,7 @@ mod tests {
     #[test]
     fn a_pass_can_be_had_again() {
         let mut source =
-            restartable(|pass| (0..3).map(move |at| Tensor::new([1], [at * pass as i32]).unwrap()))
-                .with_num_batches(3);
-        assert_eq!(source.num_batches(), Some(3));
+            restartable(|pass| (0..3).map(move |at| Tensor::new([1], [at * pass as i32]).unwrap()));
         assert_eq!(numbers(&mut source), [0, 0, 0]);
         for _ in 0..2 {
             assert!(source.restart(2).unwrap());

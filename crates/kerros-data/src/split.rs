@@ -138,7 +138,8 @@ fn one_side_empty(num_rows: usize, fraction: f64) -> Error {
 /// [`crate::tail_differs`] says when that is a bad choice.
 ///
 /// # Errors
-/// As [`Samples::check`] and [`validation_split_at`].
+/// As [`Samples::check`]; [`ErrorKind::Argument`] when `fraction` is not between 0 and 1;
+/// [`ErrorKind::Data`] when either part would be empty.
 ///
 /// # Example
 /// ```
@@ -166,7 +167,7 @@ pub fn validation_split(samples: &Samples, fraction: f64) -> Result<(Samples, Sa
 /// # Source
 /// Keras 3.15, `array_slicing.train_validation_split`: the same operations in the same order,
 /// so that the same row comes out where rounding decides.
-pub fn validation_split_at(num_rows: usize, fraction: f64) -> Result<usize> {
+fn validation_split_at(num_rows: usize, fraction: f64) -> Result<usize> {
     check_fraction(fraction)?;
     let split_at = (num_rows as f64 * (1.0 - fraction)).floor() as usize;
     if split_at == 0 || split_at == num_rows {

@@ -5,7 +5,6 @@ use kerros_core::Result;
 use crate::graph::{Graph, NodeData, NodeId};
 use crate::node::Node;
 use crate::operation::Tier;
-use crate::ops::Op;
 
 /// Copies what `roots` need into a fresh graph. For each node, `replace` may build something
 /// else in its place from the copied inputs; `None` copies the node as it is.
@@ -63,9 +62,4 @@ pub fn decompose_all(
         })?;
     }
     Ok((graph, roots))
-}
-
-/// Whether an operation only passes its first operand's value on.
-pub fn passes_value(op: &Op) -> bool {
-    matches!(op, Op::StopGradient(_) | Op::ReplaceGradient(_))
 }

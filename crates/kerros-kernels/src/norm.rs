@@ -1,7 +1,6 @@
 //! Sums of squares, for the norm over many tensors that gradient clipping needs.
 
 use kerros_core::law::Lanes;
-use kerros_core::law::reduce::{ROW_PIECE, tree};
 
 use crate::Isa;
 use crate::lanes::{Kernel, dispatch};
@@ -12,25 +11,6 @@ use crate::reduce::row::{Elements, fold_row, load};
 /// [`kerros_core::law::rows::sum_of_squares`].
 pub fn sum_of_squares(isa: Isa, input: &[f32]) -> f32 {
     dispatch(isa, Squares(input))
-}
-
-/// The sums of squares of the pieces of [`ROW_PIECE`] elements that the law cuts a row into,
-/// for several threads to share a long row: each takes some whole pieces, and
-/// [`combine_pieces`] over all of them gives [`sum_of_squares`] of the row.
-///
-/// # Panics
-/// When `partials` has not one place per piece of `input`, the last one perhaps short.
-pub fn sums_of_squares_of_pieces(isa: Isa, input: &[f32], partials: &mut [f32]) {
-    assert_eq!(partials.len(), input.len().div_ceil(ROW_PIECE), "number of pieces");
-    for (partial, piece) in partials.iter_mut().zip(input.chunks(ROW_PIECE)) {
-        *partial = sum_of_squares(isa, piece);
-    }
-}
-
-/// The sum of a row from the sums of its pieces, which it overwrites; 0 of none.
-pub fn combine_pieces(partials: &mut [f32]) -> f32 {
-    tree(partials, |a, b| a + b);
-    partials.first().copied().unwrap_or(0.0)
 }
 
 struct Squares<'a>(&'a [f32]);
@@ -59,18 +39,12 @@ mod tests {
     use kerros_core::law::rows;
 
     #[test]
-    fn every_length_and_in_pieces() {
+    fn every_length_equals_the_law() {
         for len in [0, 1, 10, 15, 16, 17, 4095, 4096, 4097, 10_000, 16_384, 50_001, 131_072] {
             let x = numbers(4, len);
             let expected = rows::sum_of_squares(&x);
             for isa in Isa::available() {
                 assert_eq!(sum_of_squares(isa, &x).to_bits(), expected.to_bits(), "{len} {isa:?}");
-                let mut partials = vec![9.0; len.div_ceil(ROW_PIECE)];
-                let cut = partials.len() / 2;
-                let (first, second) = partials.split_at_mut(cut);
-                sums_of_squares_of_pieces(isa, &x[..len.min(cut * ROW_PIECE)], first);
-                sums_of_squares_of_pieces(isa, &x[len.min(cut * ROW_PIECE)..], second);
-                assert_eq!(combine_pieces(&mut partials).to_bits(), expected.to_bits(), "{len}");
             }
         }
     }

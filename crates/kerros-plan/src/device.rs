@@ -1,4 +1,4 @@
-//! What a machine that trains must offer: somewhere to keep states, and executables.
+//! The interface of a device: stores for states, and compiled executables.
 
 use std::any::Any;
 

@@ -39,7 +39,7 @@ pub fn step_line(plan: &Plan, at: usize) -> String {
 }
 
 /// A kernel's name and sizes.
-pub fn kernel_text(kernel: &Kernel) -> String {
+fn kernel_text(kernel: &Kernel) -> String {
     let turned = |on: bool| if on { "^T" } else { "" };
     match kernel {
         Kernel::Map(program) => format!("map{{{program}}}"),

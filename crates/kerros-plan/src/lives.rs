@@ -23,11 +23,6 @@ impl Life {
         Life { regions: region..=region, steps: step..=step, split }
     }
 
-    /// Whether two lives overlap, region by region.
-    pub fn meets(&self, other: &Life) -> bool {
-        self.regions.start() <= other.regions.end() && other.regions.start() <= self.regions.end()
-    }
-
     /// Whether this value is needed in one region only, with every thread touching its own
     /// rows: then another such value can take its place afterwards, without a barrier.
     pub fn gives_way(&self) -> bool {

@@ -9,7 +9,6 @@
 mod mlp;
 
 use std::path::Path;
-use std::time::Instant;
 
 use kerros_core::DType;
 use kerros_graph::{Graph, Node, StateId, grad};
@@ -150,21 +149,4 @@ fn a_training_step_has_no_fallback() {
 #[test]
 fn compiling_again_gives_the_same_plan() {
     assert_eq!(explain::print(&training()), explain::print(&training()));
-}
-
-/// Reports how long tracing and compiling take: for reading, with `--nocapture`. The time
-/// itself depends on the machine and the profile, so only the result is asserted.
-#[test]
-fn the_time_to_compile_is_reported() {
-    let mut times: Vec<f64> = (0..20)
-        .map(|_| {
-            let begun = Instant::now();
-            let plan = training();
-            let time = begun.elapsed().as_secs_f64();
-            assert!(!plan.steps.is_empty());
-            time
-        })
-        .collect();
-    times.sort_by(f64::total_cmp);
-    println!("tracing and compiling a training step: {:.2} ms (median)", times[10] * 1e3);
 }

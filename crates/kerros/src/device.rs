@@ -3,7 +3,8 @@
 use std::sync::{Arc, LazyLock, RwLock};
 
 use kerros_cpu::Cpu;
-use kerros_plan::{Device, Reference};
+/// What a device is, for those who write one or drive one themselves.
+pub use kerros_plan::{CompileOptions, Device, Executable, Feed, Reference, StateStore};
 
 /// The device of every model that is not given another.
 static DEFAULT: LazyLock<RwLock<Arc<dyn Device>>> = LazyLock::new(|| RwLock::new(fastest()));

@@ -26,7 +26,6 @@ pub use einsum::einsum;
 pub use kerros_core::{DType, Error, ErrorKind, Result, Shape, Tensor};
 pub use kerros_data as data;
 pub use kerros_graph as graph;
-pub use kerros_plan as plan;
 pub use model::{Model, Sequential, set_random_seed};
 pub use object::{Choice, Config, ConfigReader, Described, Entry, Registry};
 pub use operations::ops;

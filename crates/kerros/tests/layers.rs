@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use kerros::device::{Device, Reference};
 use kerros::layers::{
     Activation, ActivityRegularization, AdaptiveAveragePooling1D, AdaptiveAveragePooling2D,
     AdaptiveAveragePooling3D, AdaptiveMaxPooling1D, AdaptiveMaxPooling2D, AdaptiveMaxPooling3D,
@@ -19,7 +20,6 @@ use kerros::layers::{
     UpSampling2D, UpSampling3D, ZeroPadding1D, ZeroPadding2D, ZeroPadding3D,
 };
 use kerros::model::{Input, IntoLayer};
-use kerros::plan::{Device, Reference};
 use kerros::{Fit, Model, Result, Sequential, Tensor, Verbose};
 use kerros_cpu::{Cpu, CpuOptions};
 

@@ -454,7 +454,7 @@ fn optimizers_around_others_say_what_is_wrong() {
     );
     let unreadable = json!({"class_name": "MultiOptimizer", "config": {"optimizer_map": "mine"}});
     let text = optimizers::REGISTRY.deserialize(&unreadable).unwrap_err().to_string();
-    assert!(text.contains("`optimizer_map` is no OptimizerMap"), "{text}");
+    assert!(text.contains("`optimizer_map` is not an `OptimizerMap`"), "{text}");
     let old = json!({
         "class_name": "LossScaleOptimizer",
         "config": {

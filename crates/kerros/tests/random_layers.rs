@@ -3,6 +3,7 @@
 
 use std::sync::Arc;
 
+use kerros::device::{Device, Reference};
 use kerros::graph::Node;
 use kerros::layers::{
     AlphaDropout, AugMix, CutMix, Dropout, Equalization, GaussianDropout, GaussianNoise, Layer,
@@ -13,7 +14,6 @@ use kerros::layers::{
     SpatialDropout1D, SpatialDropout2D, SpatialDropout3D,
 };
 use kerros::model::IntoLayer;
-use kerros::plan::{Device, Reference};
 use kerros::{DType, Result, Sequential, Tensor, default_device};
 use kerros_cpu::{Cpu, CpuOptions};
 

@@ -5,6 +5,8 @@
 //! `float32`. Tolerance: 1e-5 relative, plus an absolute share of 1e-5 of the largest number
 //! of an array, because elements near zero carry the rounding of the sums they come from.
 
+mod keras;
+
 use kerros::callbacks::{EarlyStopping, ReduceLROnPlateau};
 use kerros::layers::{self, Layer};
 use kerros::losses::Loss;
@@ -14,61 +16,14 @@ use kerros::trainer::{Compile, Evaluate};
 use kerros::{Choice, Fit, Metrics, Sequential, Tensor, Verbose};
 use serde_json::Value;
 
+use keras::{difference, fixture, numbers, tensor};
+
 /// Metrics that Kerros does not have, with the names they report: left out of their cases.
 const ABSENT_METRICS: &[(&str, &str)] = &[];
 
 fn is_absent(reported: &str) -> bool {
     let reported = reported.strip_prefix("val_").unwrap_or(reported);
     ABSENT_METRICS.iter().any(|(_, name)| *name == reported)
-}
-
-fn fixture() -> Value {
-    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../fixtures/training.json");
-    serde_json::from_str(&std::fs::read_to_string(path).unwrap()).unwrap()
-}
-
-fn numbers(value: &Value) -> Vec<f64> {
-    let number = |value: &Value| match value.as_str() {
-        Some("inf") => f64::INFINITY,
-        Some("-inf") => f64::NEG_INFINITY,
-        Some(_) => f64::NAN,
-        None => value.as_f64().unwrap(),
-    };
-    value["data"].as_array().unwrap().iter().map(number).collect()
-}
-
-fn tensor(value: &Value) -> Tensor {
-    let dims: Vec<usize> = value["shape"]
-        .as_array()
-        .unwrap()
-        .iter()
-        .map(|dim| dim.as_u64().unwrap() as usize)
-        .collect();
-    let numbers = numbers(value);
-    match value["dtype"].as_str() {
-        Some("int32") => {
-            let whole: Vec<i32> = numbers.iter().map(|&number| number as i32).collect();
-            Tensor::new(dims, whole).unwrap()
-        }
-        _ => {
-            let single: Vec<f32> = numbers.iter().map(|&number| number as f32).collect();
-            Tensor::new(dims, single).unwrap()
-        }
-    }
-}
-
-/// The numbers that differ by more than the tolerance, in words.
-fn difference(what: &str, found: &[f64], expected: &[f64]) -> Option<String> {
-    if found.len() != expected.len() {
-        return Some(format!("{what}: {} numbers instead of {}", found.len(), expected.len()));
-    }
-    let largest = expected.iter().fold(0.0f64, |largest, e| largest.max(e.abs()));
-    let is_off = |(f, e): (&f64, &f64)| {
-        let is_close = (f - e).abs() <= 1e-5 * (e.abs() + largest);
-        !(is_close || f == e || (f.is_nan() && e.is_nan()))
-    };
-    let at = found.iter().zip(expected).position(is_off)?;
-    Some(format!("{what}[{at}]: {} instead of {}", found[at], expected[at]))
 }
 
 fn choices<T: kerros::object::Family + ?Sized>(list: &Value) -> Vec<Choice<T>> {
@@ -232,7 +187,7 @@ fn trainings_agree_with_keras() {
     for (class, _) in ABSENT_METRICS {
         assert!(kerros::metrics::REGISTRY.find(class).is_err(), "{class} need not be left out");
     }
-    let fixture = fixture();
+    let fixture = fixture("training.json");
     let mut report = String::new();
     let mut checked = 0;
     for case in fixture["cases"].as_array().unwrap() {
@@ -249,7 +204,7 @@ fn trainings_agree_with_keras() {
 #[test]
 fn histories_are_in_keras_order() {
     // Alphabetical within an epoch's own numbers; what a callback adds comes last.
-    let fixture = fixture();
+    let fixture = fixture("training.json");
     let case = fixture["cases"].as_array().unwrap();
     let case = case.iter().find(|case| case["name"] == "sample_weights").unwrap();
     let (x, y) = (tensor(&case["x"]), tensor(&case["y"]));

@@ -256,7 +256,6 @@ fn drop_while_workers_spin_and_when_none_was_started() {
 fn many_more_threads_than_processors() {
     let team = team(32);
     let total = AtomicUsize::new(0);
-    let start = Instant::now();
     for _ in 0..20 {
         team.run(32, &|member| {
             for _ in 0..5 {
@@ -266,7 +265,6 @@ fn many_more_threads_than_processors() {
         });
     }
     assert_eq!(total.into_inner(), 20 * 5 * 32);
-    assert!(start.elapsed() < Duration::from_secs(60), "{:?}", start.elapsed());
 }
 
 /// Four members on each processor cannot all run: the advice must fall, and every region

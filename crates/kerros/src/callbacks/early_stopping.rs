@@ -14,7 +14,7 @@ use crate::trainer::{Metrics, Training};
 /// # Parameters
 /// - `monitor`: the number to watch. Default: `val_loss`.
 /// - `min_delta`: smaller changes are none. Default: 0.
-/// - `patience`: how many epochs without improvement are borne. Default: 0.
+/// - `patience`: after how many epochs without improvement training stops. Default: 0.
 /// - `direction`: Keras's `mode`. Default: by the name.
 /// - `baseline`: a value that must be beaten. Default: none.
 /// - `restore_best_weights`: default `false`.
@@ -70,13 +70,13 @@ impl EarlyStopping {
         self
     }
 
-    /// Sets what change is none.
+    /// Sets the smallest change that counts as an improvement. Default: 0.
     pub fn min_delta(mut self, min_delta: f64) -> Self {
         self.monitor.min_delta = min_delta;
         self
     }
 
-    /// Sets how many epochs without improvement are borne.
+    /// Sets after how many epochs without improvement training stops. Default: 0.
     pub fn patience(mut self, epochs: usize) -> Self {
         self.patience = epochs;
         self

@@ -12,7 +12,7 @@ use crate::trainer::{Metrics, Training};
 /// # Parameters
 /// - `monitor`: the number to watch. Default: `val_loss`.
 /// - `factor`: what the rate is multiplied by, below 1. Default: 0.1.
-/// - `patience`: how many epochs without improvement are borne. Default: 10.
+/// - `patience`: after how many epochs without improvement the rate is reduced. Default: 10.
 /// - `direction`: Keras's `mode`. Default: by the name.
 /// - `min_delta`: smaller changes are none. Default: 1e-4.
 /// - `cooldown`: epochs to wait after a reduction. Default: 0.
@@ -68,7 +68,7 @@ impl ReduceLROnPlateau {
         self
     }
 
-    /// Sets how many epochs without improvement are borne.
+    /// Sets after how many epochs without improvement the rate is reduced. Default: 10.
     pub fn patience(mut self, epochs: usize) -> Self {
         self.patience = epochs;
         self
@@ -80,7 +80,7 @@ impl ReduceLROnPlateau {
         self
     }
 
-    /// Sets what change is none.
+    /// Sets the smallest change that counts as an improvement. Default: 1e-4.
     pub fn min_delta(mut self, min_delta: f64) -> Self {
         self.monitor.min_delta = min_delta;
         self

@@ -16,6 +16,15 @@ use crate::object::{Choice, Config, ConfigReader, Described, Entry, Family};
 ///
 /// # Parameters
 /// - `activation`: the function or its name.
+///
+/// # Example
+/// ```
+/// use kerros::prelude::*;
+/// let mut model = Sequential::new().input([2]).add(Activation::new("relu"));
+/// let y = model.predict(Tensor::new([1, 2], [-1.0f32, 2.0])?)?;
+/// assert_eq!(y.as_slice::<f32>()?, [0.0, 2.0]);
+/// # Ok::<(), kerros::Error>(())
+/// ```
 #[derive(Clone, Debug)]
 pub struct Activation {
     options: Options,

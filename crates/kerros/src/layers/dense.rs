@@ -41,12 +41,19 @@ use crate::regularizers::Regularizer;
 /// Of a model that Keras has quantized, or [`Model::quantize`](crate::Model::quantize) has, the
 /// kernel is one of whole numbers: `q / s` with a scale `s` for each unit.
 ///
+/// # Errors
+/// When the model is built: 0 units; a row without an axis, or whose last length is not known; an
+/// activation, initializer, regularizer or constraint that there is not.
+///
 /// # Example
 /// ```
-/// use kerros::layers::Dense;
-/// use kerros::object::Described;
-/// let layer = Dense::new(64).use_bias(false).name("hidden");
-/// assert_eq!(layer.config()["units"], 64);
+/// use kerros::prelude::*;
+/// let dense = Dense::new(1).kernel_initializer("ones").bias_initializer("ones");
+/// let mut model = Sequential::new().input([2]).add(dense.activation("relu"));
+/// // relu(3 · 1 + 4 · 1 + 1), relu(-3 · 1 - 4 · 1 + 1)
+/// let y = model.predict(Tensor::new([2, 2], [3.0f32, 4.0, -3.0, -4.0])?)?;
+/// assert_eq!(y.as_slice::<f32>()?, [8.0, 0.0]);
+/// # Ok::<(), kerros::Error>(())
 /// ```
 #[derive(Clone, Debug)]
 pub struct Dense {

@@ -16,6 +16,15 @@ use crate::object::{Config, ConfigReader, Described, Entry};
 /// # Parameters
 /// - `alpha`: minus the limit towards minus infinity. Default: 1.
 ///
+/// # Example
+/// ```
+/// use kerros::prelude::*;
+/// let mut model = Sequential::new().input([3]).add(ELU::new().alpha(0.5));
+/// let y = model.predict(Tensor::new([1, 3], [-1e3f32, 0.0, 2.0])?)?;
+/// assert_eq!(y.as_slice::<f32>()?, [-0.5, 0.0, 2.0]);
+/// # Ok::<(), kerros::Error>(())
+/// ```
+///
 /// # Source
 /// Clevert, Unterthiner, Hochreiter: "Fast and accurate deep network learning by exponential
 /// linear units", arXiv 1511.07289.

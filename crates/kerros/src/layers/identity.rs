@@ -11,6 +11,15 @@ use crate::object::{Config, ConfigReader, Described, Entry};
 ///
 /// # Shape
 /// `x: [batch, ..] -> [batch, ..]`
+///
+/// # Example
+/// ```
+/// use kerros::prelude::*;
+/// let mut model = Sequential::new().input([2]).add(Identity::new());
+/// let y = model.predict(Tensor::new([1, 2], [-1.0f32, 2.0])?)?;
+/// assert_eq!(y.as_slice::<f32>()?, [-1.0, 2.0]);
+/// # Ok::<(), kerros::Error>(())
+/// ```
 #[derive(Clone, Debug)]
 pub struct Identity {
     options: Options,

@@ -8,12 +8,24 @@ use super::{Call, Layer, Options};
 use crate::model::{InputSpec, PartialShape};
 use crate::object::{Config, ConfigReader, Described, Entry};
 
-/// Where data enters: gives the shape of one row.
+/// `y = x`: where data enters, and the shape of one row is given.
 ///
 /// `Sequential::input` adds one; it does not count among the model's layers.
 ///
+/// # Shape
+/// `x: [batch, shape..] -> [batch, shape..]`
+///
 /// # Parameters
 /// - `shape`: of one row, without the batch axis.
+///
+/// # Example
+/// ```
+/// use kerros::prelude::*;
+/// let mut model = Sequential::new().add(InputLayer::new([2])).add(Rescaling::new(10.0));
+/// let y = model.predict(Tensor::new([1, 2], [1.0f32, 2.0])?)?;
+/// assert_eq!(y.as_slice::<f32>()?, [10.0, 20.0]);
+/// # Ok::<(), kerros::Error>(())
+/// ```
 #[derive(Clone, Debug)]
 pub struct InputLayer {
     options: Options,

@@ -18,6 +18,15 @@ use crate::object::{Config, ConfigReader, Described, Entry};
 /// # Parameters
 /// - `negative_slope`: the slope below 0, at least 0. Default: 0.3.
 ///
+/// # Example
+/// ```
+/// use kerros::prelude::*;
+/// let mut model = Sequential::new().input([3]).add(LeakyReLU::new().negative_slope(0.5));
+/// let y = model.predict(Tensor::new([1, 3], [-2.0f32, 0.0, 2.0])?)?;
+/// assert_eq!(y.as_slice::<f32>()?, [-1.0, 0.0, 2.0]);
+/// # Ok::<(), kerros::Error>(())
+/// ```
+///
 /// # Source
 /// Maas, Hannun, Ng: "Rectifier nonlinearities improve neural network acoustic models", 2013.
 #[derive(Clone, Debug)]

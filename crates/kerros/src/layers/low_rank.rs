@@ -116,7 +116,7 @@ impl LowRank {
         let fits = |axis: usize| rank.checked_mul(axis).is_some_and(|size| size < MAX_NUMBERS);
         if !fits(rows) || !fits(out) {
             return Err(Error::new(ErrorKind::Argument, format!("`lora_rank` is {rank}"))
-                .expected("a rank whose factors have not too many numbers"));
+                .expected(format!("a rank of at most {}", (MAX_NUMBERS - 1) / rows.max(out))));
         }
         let a = Trained::new("he_uniform").weight(a, [kept, &[rank]].concat())?;
         let b = Trained::new("zeros").weight(b, [rank, out])?;

@@ -138,6 +138,32 @@ pub(crate) fn out_of_range(what: &str, value: f64, expected: &str) -> Error {
     Error::new(ErrorKind::Argument, format!("{what} is {value}")).expected(expected)
 }
 
+/// Checks a share that is dropped.
+///
+/// # Errors
+/// A number outside `0..=1`.
+pub(crate) fn check_share(what: &str, share: f64) -> Result<()> {
+    match (0.0..=1.0).contains(&share) {
+        true => Ok(()),
+        false => Err(no_share(what, share, "a share in 0..=1")),
+    }
+}
+
+/// Checks a share that is dropped by a layer that divides by what stays.
+///
+/// # Errors
+/// A number outside `0..1`.
+pub(crate) fn check_share_below_one(what: &str, share: f64) -> Result<()> {
+    match (0.0..1.0).contains(&share) {
+        true => Ok(()),
+        false => Err(no_share(what, share, "a share in 0..1")),
+    }
+}
+
+fn no_share(what: &str, share: f64, expected: &str) -> Error {
+    out_of_range(what, share, expected).hint("write 0.2 to drop a fifth of the elements")
+}
+
 /// The builder methods that every layer has; the layer keeps its [`Options`] in `options`, or
 /// in the place that is named.
 macro_rules! layer_methods {

@@ -25,6 +25,15 @@ use crate::regularizers::Regularizer;
 /// - `shared_axes`: axes of `x`, counted from the batch axis 0, along which one `alpha` serves
 ///   all. Default: none.
 ///
+/// # Example
+/// ```
+/// use kerros::prelude::*;
+/// let mut model = Sequential::new().input([3]).add(PReLU::new().alpha_initializer("ones"));
+/// let y = model.predict(Tensor::new([1, 3], [-2.0f32, 0.0, 2.0])?)?;
+/// assert_eq!(y.as_slice::<f32>()?, [-2.0, 0.0, 2.0]);
+/// # Ok::<(), kerros::Error>(())
+/// ```
+///
 /// # Source
 /// He, Zhang, Ren, Sun: "Delving deep into rectifiers", arXiv 1502.01852.
 #[derive(Clone, Debug)]

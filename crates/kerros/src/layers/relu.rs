@@ -20,6 +20,15 @@ use crate::object::{Config, ConfigReader, Described, Entry};
 /// - `max_value`: the largest value that comes out, at least 0. Default: no limit.
 /// - `negative_slope`: the slope below the threshold, at least 0. Default: 0.
 /// - `threshold`: where the identity begins, at least 0. Default: 0.
+///
+/// # Example
+/// ```
+/// use kerros::prelude::*;
+/// let mut model = Sequential::new().input([3]).add(ReLU::new().max_value(6.0).negative_slope(0.5));
+/// let y = model.predict(Tensor::new([1, 3], [-2.0f32, 3.0, 8.0])?)?;
+/// assert_eq!(y.as_slice::<f32>()?, [-1.0, 3.0, 6.0]);
+/// # Ok::<(), kerros::Error>(())
+/// ```
 #[derive(Clone, Debug)]
 pub struct ReLU {
     options: Options,

@@ -19,6 +19,15 @@ use crate::object::{Config, ConfigReader, Described, Entry};
 /// # Parameters
 /// - `scale`: the factor.
 /// - `offset`: what is added. Default: 0.
+///
+/// # Example
+/// ```
+/// use kerros::prelude::*;
+/// let mut model = Sequential::new().input([3]).add(Rescaling::new(0.5).offset(-1.0));
+/// let y = model.predict(Tensor::new([1, 3], [0.0f32, 2.0, 8.0])?)?;
+/// assert_eq!(y.as_slice::<f32>()?, [-1.0, 0.0, 3.0]);
+/// # Ok::<(), kerros::Error>(())
+/// ```
 #[derive(Clone, Debug)]
 pub struct Rescaling {
     options: Options,

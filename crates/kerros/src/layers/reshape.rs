@@ -8,13 +8,23 @@ use super::options::layer_methods;
 use super::{Call, Layer, Options, Weight};
 use crate::object::{Config, ConfigReader, Described, Entry, whole};
 
-/// The same elements of each row under another shape.
+/// `y[b] = x[b]` under another shape: the elements of each row in the same row-major order.
 ///
 /// # Shape
 /// `x: [batch, ..] -> [batch] + target_shape`
 ///
 /// # Parameters
 /// - `target_shape`: without the batch axis; one length may be -1, which is then what is left.
+///
+/// # Example
+/// ```
+/// use kerros::prelude::*;
+/// let mut model = Sequential::new().input([4]).add(Reshape::new([2, -1]));
+/// let y = model.predict(Tensor::new([1, 4], [1.0f32, 2.0, 3.0, 4.0])?)?;
+/// assert_eq!(y.shape().dims(), [1, 2, 2]);
+/// assert_eq!(y.as_slice::<f32>()?, [1.0, 2.0, 3.0, 4.0]);
+/// # Ok::<(), kerros::Error>(())
+/// ```
 #[derive(Clone, Debug)]
 pub struct Reshape {
     options: Options,

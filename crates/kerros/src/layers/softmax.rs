@@ -23,6 +23,15 @@ const MASKED: f32 = -1e9;
 /// # Parameters
 /// - `axis`: along which the sum is 1; negative counts from the end, 0 is the batch axis.
 ///   Default: -1. Several axes are taken together.
+///
+/// # Example
+/// ```
+/// use kerros::prelude::*;
+/// let mut model = Sequential::new().input([2]).add(Softmax::new());
+/// let y = model.predict(Tensor::new([1, 2], [5.0f32, 5.0])?)?;
+/// assert_eq!(y.as_slice::<f32>()?, [0.5, 0.5]);
+/// # Ok::<(), kerros::Error>(())
+/// ```
 #[derive(Clone, Debug)]
 pub struct Softmax {
     options: Options,

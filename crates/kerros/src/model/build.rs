@@ -39,15 +39,6 @@ struct Trial {
 }
 
 impl Network {
-    /// Finds out shapes and weights of a chain whose inputs are these.
-    ///
-    /// # Errors
-    /// As [`Network::build`].
-    pub fn build_chain(&mut self, input: InputSpec) -> Result<()> {
-        self.set_inputs(vec![input]);
-        self.build()
-    }
-
     /// Finds out shapes and weights from the inputs.
     ///
     /// Where the usual few rows do not fit, other numbers of rows that the network speaks of are
@@ -293,8 +284,11 @@ fn check_rows(given: &[Shape], result: &Shape) -> Result<()> {
         return Ok(());
     }
     let rows = rows().next().unwrap_or_default();
-    Err(Error::new(ErrorKind::Shape, format!("{rows} rows went in and {result} came out"))
-        .expected("the batch axis first, and kept"))
+    Err(Error::new(
+        ErrorKind::Shape,
+        format!("the layer got {rows} rows and returned shape {result}"),
+    )
+    .expected("the batch axis first, and kept"))
 }
 
 /// Refuses rows of absurd sizes.

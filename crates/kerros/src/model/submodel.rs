@@ -21,9 +21,11 @@ use crate::saving;
 /// # Example
 /// ```
 /// use kerros::prelude::*;
-/// let base = Sequential::new().input([4]).add(Dense::new(3).activation("relu"));
-/// let head = Sequential::new().input([4]).add(base.into_model().into_submodel().trainable(false)).add(Dense::new(1));
-/// assert_eq!(head.summary().matches("Functional").count(), 0);
+/// let base = Sequential::new().input([2]).add(Rescaling::new(10.0)).into_model();
+/// let head = Rescaling::new(1.0).offset(0.5);
+/// let mut model = Sequential::new().input([2]).add(base.into_submodel()).add(head);
+/// let y = model.predict(Tensor::new([1, 2], [1.0f32, 2.0])?)?;
+/// assert_eq!(y.as_slice::<f32>()?, [10.5, 20.5]);
 /// # Ok::<(), kerros::Error>(())
 /// ```
 #[derive(Clone, Debug)]

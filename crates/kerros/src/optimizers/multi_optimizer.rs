@@ -76,7 +76,7 @@ impl OptimizerMap {
 
     fn deserialize(value: &Value) -> Result<Self> {
         let wrong = || {
-            Error::new(ErrorKind::Unsupported, "`optimizer_map` is no OptimizerMap")
+            Error::new(ErrorKind::Unsupported, "`optimizer_map` is not an `OptimizerMap`")
                 .expected("an object of the class OptimizerMap, with a default optimizer")
                 .hint("a function of your own cannot be read from a file: compile again")
         };

@@ -2,6 +2,7 @@
 
 use serde_json::{Value, json};
 
+use super::families::{GLOBAL_POOLING, POOLING, SPATIAL_DROPOUT, all_of};
 use super::{activation_layers, compile_config, functional};
 use crate::layers::{self, InputLayer, Layer};
 use crate::model::{Argument, LayerEntry, Network, Source};
@@ -10,36 +11,26 @@ use crate::operations;
 use crate::trainer::Compiled;
 
 /// Layers that Keras has ready as soon as they are made: their configs have no `build_config`.
-const BUILT_WHEN_MADE: &[&str] = &[
-    "Activation",
-    "ActivityRegularization",
-    "AlphaDropout",
-    "AveragePooling1D",
-    "AveragePooling2D",
-    "AveragePooling3D",
-    "Dropout",
-    "ELU",
-    "GaussianDropout",
-    "GaussianNoise",
-    "GlobalAveragePooling1D",
-    "GlobalAveragePooling2D",
-    "GlobalAveragePooling3D",
-    "GlobalMaxPooling1D",
-    "GlobalMaxPooling2D",
-    "GlobalMaxPooling3D",
-    "Identity",
-    "LeakyReLU",
-    "Masking",
-    "MaxPooling1D",
-    "MaxPooling2D",
-    "MaxPooling3D",
-    "ReLU",
-    "Reshape",
-    "Softmax",
-    "SpatialDropout1D",
-    "SpatialDropout2D",
-    "SpatialDropout3D",
-    "UnitNormalization",
+pub(super) const BUILT_WHEN_MADE: &[&str] = all_of![
+    &[
+        "Activation",
+        "ActivityRegularization",
+        "AlphaDropout",
+        "Dropout",
+        "ELU",
+        "GaussianDropout",
+        "GaussianNoise",
+        "Identity",
+        "LeakyReLU",
+        "Masking",
+        "ReLU",
+        "Reshape",
+        "Softmax",
+        "UnitNormalization",
+    ],
+    POOLING,
+    GLOBAL_POOLING,
+    SPATIAL_DROPOUT,
 ];
 
 /// The model as Keras serializes it.
@@ -132,7 +123,7 @@ fn layer(network: &Network, at: usize, entry: &LayerEntry, warnings: &mut Vec<St
             entry.name
         ));
     }
-    if class.starts_with("LocallyConnected") {
+    if !entry.layer.is_in_keras_3() {
         warnings.push(format!("layer `{}`: Keras 3 has no `{class}` any more", entry.name));
     }
     let is_own = |known: &Entry<_>| known.class_name == class;

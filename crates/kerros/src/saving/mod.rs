@@ -30,6 +30,7 @@ mod activation_layers;
 pub mod archive;
 mod compile_config;
 mod describe;
+mod families;
 mod functional;
 mod legacy_config;
 mod legacy_h5;

@@ -9,29 +9,17 @@ use std::collections::BTreeSet;
 use serde_json::{Value, json};
 
 use super::archive::WeightTree;
+use super::families::{DEPTHWISE, PLAIN_CONV, SEPARABLE, TRANSPOSED, all_of};
 use super::objects::class_name;
 use super::regroup;
 
 /// Layers whose result is what the activation makes.
-const OUTER: [&str; 13] = [
-    "Dense",
-    "EinsumDense",
-    "Activation",
-    "Conv1D",
-    "Conv2D",
-    "Conv3D",
-    "Conv1DTranspose",
-    "Conv2DTranspose",
-    "Conv3DTranspose",
-    "DepthwiseConv1D",
-    "DepthwiseConv2D",
-    "SeparableConv1D",
-    "SeparableConv2D",
-];
+pub(super) const OUTER: &[&str] =
+    all_of![&["Dense", "EinsumDense", "Activation"], PLAIN_CONV, TRANSPOSED, DEPTHWISE, SEPARABLE,];
 
 /// Layers that an activation may be. One that heeds masks would be told of them as a layer only.
-const INNER: [&str; 5] =
-    ["PReLU", "LayerNormalization", "RMSNormalization", "GroupNormalization", "UnitNormalization"];
+pub(super) const INNER: &[&str] =
+    &["PReLU", "LayerNormalization", "RMSNormalization", "GroupNormalization", "UnitNormalization"];
 
 /// The name of the second layer.
 pub(super) fn name_of(outer: &str) -> String {

@@ -2,18 +2,19 @@
 
 use serde_json::{Value, json};
 
+use super::families::{CONV_LSTM, all_of};
 use super::objects::class_name;
 
 /// Layers that make their parts themselves, and hand `trainable` on only when it is set later:
 /// `trainable=False` in a config freezes none of their weights in Keras 3.
-const FORGETFUL: [&str; 5] =
-    ["MultiHeadAttention", "GroupQueryAttention", "ConvLSTM1D", "ConvLSTM2D", "ConvLSTM3D"];
+pub(super) const FORGETFUL: &[&str] =
+    all_of![&["MultiHeadAttention", "GroupQueryAttention"], CONV_LSTM];
 
 /// Layers that ask the layers inside whether they are frozen.
-const WRAPPERS: [&str; 2] = ["Bidirectional", "TimeDistributed"];
+pub(super) const WRAPPERS: &[&str] = &["Bidirectional", "TimeDistributed"];
 
 /// The wrapper in which only the layer inside says whether it is frozen.
-const ASKS_INSIDE: &str = "SpectralNormalization";
+pub(super) const ASKS_INSIDE: &str = "SpectralNormalization";
 
 /// Lets learn what learns in Keras once this config of a model is loaded, and gives the names of
 /// these layers.

@@ -106,6 +106,36 @@ pub fn assert_close(what: &str, got: &[f64], keras: &[f64], bound: impl Fn(usize
     assert!(wrong.is_empty(), "{what}:\n  {}", wrong.join("\n  "));
 }
 
+/// The first number that differs by more than 1e-5 relative, plus an absolute share of 1e-5 of
+/// the array's largest number, in words: elements near zero carry the rounding of the sums they
+/// come from.
+pub fn difference(what: &str, found: &[f64], expected: &[f64]) -> Option<String> {
+    if found.len() != expected.len() {
+        return Some(format!("{what}: {} numbers instead of {}", found.len(), expected.len()));
+    }
+    let largest = expected.iter().fold(0.0f64, |largest, e| largest.max(e.abs()));
+    let is_off = |(f, e): (&f64, &f64)| {
+        let is_close = (f - e).abs() <= 1e-5 * (e.abs() + largest);
+        !(is_close || f == e || (f.is_nan() && e.is_nan()))
+    };
+    let at = found.iter().zip(expected).position(is_off)?;
+    Some(format!("{what}[{at}]: {} instead of {}", found[at], expected[at]))
+}
+
+/// Runs a check over all cases of a family; each gives in words what differs from Keras.
+#[track_caller]
+pub fn check_cases(family: &Value, check: impl Fn(&Value) -> Result<Vec<String>>) {
+    let cases = family["cases"].as_array().unwrap();
+    let wrong: Vec<String> = cases
+        .iter()
+        .flat_map(|case| {
+            let found = check(case).unwrap_or_else(|error| vec![error.to_string()]);
+            found.into_iter().map(|what| format!("{}: {what}", case["name"]))
+        })
+        .collect();
+    assert!(wrong.is_empty(), "{} of {}:\n{}", wrong.len(), cases.len(), wrong.join("\n"));
+}
+
 /// Checks that a config says what Keras's `get_config` says; numbers are compared as `f32`.
 #[track_caller]
 pub fn assert_config(what: &str, got: &Config, keras: &Value, beyond: &[&str]) {

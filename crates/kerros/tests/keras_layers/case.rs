@@ -14,7 +14,7 @@ use kerros::optimizers::SGD;
 use kerros::{Fit, Model, Result, Shape, Tensor, Verbose};
 use serde_json::Value;
 
-use crate::keras::{EPS, fill, fixture, numbers, shape as shape_of};
+use crate::keras::{EPS, check_cases, fill, fixture, numbers, shape as shape_of};
 
 const ONE_PASS: f64 = 64.0 * EPS;
 const FOUR_STEPS: f64 = 512.0 * EPS;
@@ -29,15 +29,7 @@ const SALT_WEIGHTS: usize = 70;
 #[track_caller]
 pub fn check_family(file: &str) {
     let family = fixture(file);
-    let cases = family["cases"].as_array().unwrap();
-    let wrong: Vec<String> = cases
-        .iter()
-        .flat_map(|case| {
-            let found = check(&family, case).unwrap_or_else(|error| vec![error.to_string()]);
-            found.into_iter().map(|what| format!("{}: {what}", case["name"]))
-        })
-        .collect();
-    assert!(wrong.is_empty(), "{} of {}:\n{}", wrong.len(), cases.len(), wrong.join("\n"));
+    check_cases(&family, |case| check(&family, case));
 }
 
 /// Every third step holds what `Masking` looks for.

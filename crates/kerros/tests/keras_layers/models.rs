@@ -7,7 +7,7 @@ use kerros::trainer::Predict;
 use kerros::{Fit, Model, Tensor, Verbose};
 use serde_json::Value;
 
-use crate::keras::{fill, fixture, numbers, shape, tensor};
+use crate::keras::{check_cases, difference, fill, fixture, numbers, shape, tensor};
 
 /// Salts of `fixtures/families/layer_case.py`.
 const SALT_TARGET: usize = 50;
@@ -25,22 +25,6 @@ fn start(case: &Value) -> Vec<Tensor> {
         Tensor::new(shape, values.collect::<Vec<f32>>()).unwrap()
     };
     weights.map(weight).collect()
-}
-
-/// The numbers that differ by more than the tolerance, in words: 1e-5 relative, plus an absolute
-/// share of 1e-5 of the array's largest number, because elements near zero carry the rounding of
-/// the sums they come from.
-fn difference(what: &str, found: &[f64], expected: &[f64]) -> Option<String> {
-    if found.len() != expected.len() {
-        return Some(format!("{what}: {} numbers instead of {}", found.len(), expected.len()));
-    }
-    let largest = expected.iter().fold(0.0f64, |largest, e| largest.max(e.abs()));
-    let is_off = |(f, e): (&f64, &f64)| {
-        let is_close = (f - e).abs() <= 1e-5 * (e.abs() + largest);
-        !(is_close || f == e || (f.is_nan() && e.is_nan()))
-    };
-    let at = found.iter().zip(expected).position(is_off)?;
-    Some(format!("{what}[{at}]: {} instead of {}", found[at], expected[at]))
 }
 
 fn check(case: &Value, content: &Value) -> kerros::Result<Vec<String>> {
@@ -108,14 +92,8 @@ fn check(case: &Value, content: &Value) -> kerros::Result<Vec<String>> {
 #[track_caller]
 fn check_family(name: &str) {
     let content = fixture(&format!("{name}.json"));
+    check_cases(&content, |case| check(case, &content));
     let mut problems = Vec::new();
-    for case in content["cases"].as_array().unwrap() {
-        let found = match check(case, &content) {
-            Ok(found) => found,
-            Err(error) => vec![error.to_string()],
-        };
-        problems.extend(found.iter().map(|problem| format!("{}: {problem}", case["name"])));
-    }
     for expected in content["configs"].as_array().unwrap() {
         let class = expected["class_name"].as_str().unwrap();
         let config: Config = serde_json::from_str(expected["config"].as_str().unwrap()).unwrap();

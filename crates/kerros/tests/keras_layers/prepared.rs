@@ -10,23 +10,14 @@ use kerros::model::{Arguments, Input, IntoLayer, KerasTensor, arguments};
 use kerros::{DType, Model, Result, Tensor};
 use serde_json::Value;
 
-use crate::keras::{EPS, agrees, fixture, numbers, shape as shape_of, tensor};
+use crate::keras::{EPS, agrees, check_cases, fixture, numbers, shape as shape_of, tensor};
 
 const BOUND: f64 = 64.0 * EPS;
 
 /// Runs all cases of a file.
 #[track_caller]
 pub fn check_family(file: &str) {
-    let family = fixture(file);
-    let cases = family["cases"].as_array().unwrap();
-    let wrong: Vec<String> = cases
-        .iter()
-        .flat_map(|case| {
-            let found = check(case).unwrap_or_else(|error| vec![error.to_string()]);
-            found.into_iter().map(|what| format!("{}: {what}", case["name"]))
-        })
-        .collect();
-    assert!(wrong.is_empty(), "{} of {}:\n{}", wrong.len(), cases.len(), wrong.join("\n"));
+    check_cases(&fixture(file), check);
 }
 
 /// What differs from Keras in a case.

@@ -7,7 +7,7 @@ use serde_json::json;
 
 use super::scores::{check_inputs, pairs, query_mask, take};
 use crate::initializers::Initializer;
-use crate::layers::options::{layer_methods, maybe_f64, out_of_range};
+use crate::layers::options::{check_share, layer_methods, maybe_f64};
 use crate::layers::{Call, Layer, Options, Weight};
 use crate::object::{Choice, Config, ConfigReader, Described, Entry};
 
@@ -71,7 +71,7 @@ impl AdditiveAttention {
         self
     }
 
-    /// Gives the layer random numbers of its own.
+    /// Sets the layer's own seed. Default: the model's.
     pub fn seed(mut self, seed: u64) -> Self {
         self.seed = Some(seed);
         self
@@ -102,10 +102,7 @@ impl Layer for AdditiveAttention {
     }
 
     fn check(&self) -> Result<()> {
-        match (0.0..=1.0).contains(&self.dropout) {
-            true => Ok(()),
-            false => Err(out_of_range("`dropout`", self.dropout, "a share in 0..=1")),
-        }
+        check_share("`dropout`", self.dropout)
     }
 
     fn num_inputs(&self) -> RangeInclusive<usize> {

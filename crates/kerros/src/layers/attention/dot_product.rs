@@ -7,6 +7,7 @@ use kerros_graph::ops::ScoreBias;
 use super::masks::{Seen, causal};
 use crate::einsum;
 use crate::layers::Call;
+use crate::layers::noise::key;
 
 /// What stands for minus infinity in Keras's softmax layer where nothing may be attended to;
 /// rows of nothing else are 0.
@@ -117,7 +118,7 @@ pub(super) fn dropped<'g>(
     seed: Option<u64>,
     call: &Call<'_, 'g>,
 ) -> Result<Node<'g>> {
-    let key = call.key_with(seed)?.filter(|_| call.training && rate > 0.0);
+    let key = key(call, seed)?.filter(|_| rate > 0.0);
     Ok(match key {
         Some(_) if rate >= 1.0 => x * 0.0,
         Some(key) => x.dropout(key, rate as f32),

@@ -208,14 +208,6 @@ impl Layer for GroupQueryAttention {
     fn supports_masking(&self) -> bool {
         true
     }
-
-    fn compute_mask<'g>(
-        &self,
-        _inputs: &[Node<'g>],
-        call: &Call<'_, 'g>,
-    ) -> Result<Vec<Option<Node<'g>>>> {
-        Ok(call.masks.first().copied().into_iter().collect())
-    }
 }
 
 pub(in crate::layers) const ENTRY: Entry<dyn Layer> = Entry {

@@ -252,14 +252,6 @@ impl Layer for MultiHeadAttention {
     fn takes_masks_away(&self) -> bool {
         !self.leaves_masks
     }
-
-    fn compute_mask<'g>(
-        &self,
-        _inputs: &[Node<'g>],
-        call: &Call<'_, 'g>,
-    ) -> Result<Vec<Option<Node<'g>>>> {
-        Ok(call.masks.first().copied().into_iter().collect())
-    }
 }
 
 pub(in crate::layers) const ENTRY: Entry<dyn Layer> = Entry {

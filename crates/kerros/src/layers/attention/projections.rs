@@ -6,7 +6,7 @@ use kerros_core::{Error, ErrorKind, Result, Shape};
 use kerros_graph::Node;
 use serde_json::{Value, json};
 
-use crate::layers::options::{maybe_f64, out_of_range, resolve_regularizer, serialize_regularizer};
+use crate::layers::options::{check_share, maybe_f64, resolve_regularizer, serialize_regularizer};
 use crate::layers::trained::{self, Trained};
 use crate::layers::{Call, EinsumDense, Layer, Options, Weight, part};
 use crate::model::Masked;
@@ -123,9 +123,7 @@ impl Projections {
     }
 
     pub(super) fn check(&self) -> Result<()> {
-        if !(0.0..=1.0).contains(&self.dropout) {
-            return Err(out_of_range("`dropout`", self.dropout, "a share in 0..=1"));
-        }
+        check_share("`dropout`", self.dropout)?;
         if self.sliding_window == Some(0) {
             return Err(Error::new(ErrorKind::Argument, "`sliding_window` is 0")
                 .expected("at least 1, or none"));
@@ -198,7 +196,7 @@ macro_rules! projection_methods {
                 self
             }
 
-            /// Gives the layer random numbers of its own.
+            /// Sets the layer's own seed. Default: the model's.
             pub fn seed(mut self, seed: u64) -> Self {
                 self.settings.seed = Some(seed);
                 self

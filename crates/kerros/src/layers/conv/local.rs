@@ -62,6 +62,8 @@ impl<const N: usize> Local<N> {
 }
 
 impl<const N: usize> Convolution for Local<N> {
+    const IS_IN_KERAS_3: bool = false;
+
     fn check(&self) -> Result<()> {
         check_positive("filters", self.filters)?;
         self.kernel.check()?;

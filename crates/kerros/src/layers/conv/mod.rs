@@ -29,6 +29,9 @@ pub(super) mod windows;
 
 /// A kind of convolution over some number of axes, with all its settings.
 trait Convolution: Sized {
+    /// Whether Keras 3 has such layers.
+    const IS_IN_KERAS_3: bool = true;
+
     /// Checks names and ranges.
     fn check(&self) -> Result<()>;
     /// Writes the settings as Keras does.
@@ -111,6 +114,10 @@ macro_rules! convolution_layer {
         impl $crate::layers::Layer for $Layer {
             fn options(&self) -> &$crate::layers::Options {
                 &self.options
+            }
+
+            fn is_in_keras_3(&self) -> bool {
+                <$Kind as super::Convolution>::IS_IN_KERAS_3
             }
 
             fn check(&self) -> kerros_core::Result<()> {

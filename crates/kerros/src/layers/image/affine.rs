@@ -112,9 +112,7 @@ impl Sampling {
 
     pub fn read(reader: &mut ConfigReader<'_>) -> Self {
         let mut sampling = Sampling::default();
-        if let Some(name) = reader.maybe_string("interpolation") {
-            sampling.interpolation = (&*name).into();
-        }
+        sampling.interpolation = Interpolation::read(reader).unwrap_or(sampling.interpolation);
         if let Some(name) = reader.maybe_string("fill_mode") {
             sampling.fill_mode = (&*name).into();
         }

@@ -3,12 +3,11 @@ use kerros_graph::Node;
 use serde_json::json;
 
 use super::color::expect_rgb_or_grey;
-use super::policy::{LEAST, MAX_CHANGES, Policy};
-
-use super::{Factor, ValueRange, random_layer, value_range_method};
+use super::policy::{LEAST, MAX_CHANGES, Policy, policy_methods};
+use super::random_layer;
 use crate::layers::noise::distributions::{symmetric_beta, symmetric_dirichlet};
 use crate::layers::options::out_of_range;
-use crate::layers::{DataFormat, Interpolation, Options};
+use crate::layers::{DataFormat, Options};
 use crate::object::{Config, ConfigReader, Described};
 
 /// While training, `y = w x + (1 - w) sum over c of v[c] chain[c](x)`, clipped to the range of
@@ -53,13 +52,10 @@ use crate::object::{Config, ConfigReader, Described};
 #[derive(Clone, Debug)]
 pub struct AugMix {
     options: Options,
-    value_range: ValueRange,
+    policy: Policy,
     num_chains: usize,
     chain_depth: usize,
-    factor: Factor,
     alpha: f64,
-    all_ops: bool,
-    interpolation: Interpolation,
     seed: Option<u64>,
     data_format: DataFormat,
 }
@@ -77,19 +73,16 @@ impl AugMix {
     pub fn new() -> Self {
         AugMix {
             options: Options::here(),
-            value_range: ValueRange::default(),
+            policy: Policy::new(0.3),
             num_chains: 3,
             chain_depth: 3,
-            factor: Factor::Around(0.3),
             alpha: 1.0,
-            all_ops: true,
-            interpolation: Interpolation::Bilinear,
             seed: None,
             data_format: DataFormat::default(),
         }
     }
 
-    value_range_method!();
+    policy_methods!();
 
     /// Sets how many chains there are.
     pub fn num_chains(mut self, num_chains: usize) -> Self {
@@ -103,12 +96,6 @@ impl AugMix {
         self
     }
 
-    /// Sets the bounds of how strong changes are.
-    pub fn factor(mut self, factor: impl Into<Factor>) -> Self {
-        self.factor = factor.into();
-        self
-    }
-
     /// Sets the parameters of the distributions of weights.
     pub fn alpha(mut self, alpha: f64) -> Self {
         self.alpha = alpha;
@@ -117,24 +104,8 @@ impl AugMix {
 
     /// Sets whether brightness, colour, contrast and sharpness are changed too.
     pub fn all_ops(mut self, all_ops: bool) -> Self {
-        self.all_ops = all_ops;
+        self.policy.has_all = all_ops;
         self
-    }
-
-    /// Sets how places between pixels are read: `bilinear` or `nearest`.
-    pub fn interpolation(mut self, interpolation: impl Into<Interpolation>) -> Self {
-        self.interpolation = interpolation.into();
-        self
-    }
-
-    fn policy(&self) -> Policy<'_> {
-        Policy {
-            factor: self.factor,
-            value_range: self.value_range,
-            interpolation: &self.interpolation,
-            data_format: &self.data_format,
-            has_all: self.all_ops,
-        }
     }
 
     fn check_settings(&self) -> Result<()> {
@@ -143,13 +114,14 @@ impl AugMix {
             self.num_chains <= MAX_CHANGES && changes.is_some_and(|changes| changes <= MAX_CHANGES);
         if self.num_chains == 0 || !is_small {
             let found = format!("{} chains of {} changes", self.num_chains, self.chain_depth);
-            return Err(Error::new(ErrorKind::Argument, found)
-                .expected(format!("a chain at least, and at most {MAX_CHANGES} changes in all")));
+            return Err(Error::new(ErrorKind::Argument, found).expected(format!(
+                "at least 1 chain, and at most {MAX_CHANGES} changes in all chains"
+            )));
         }
         if !(self.alpha > 0.0 && self.alpha.is_finite()) {
             return Err(out_of_range("`alpha`", self.alpha, "a number above 0"));
         }
-        self.policy().check()
+        self.policy.check()
     }
 
     fn change<'g>(&self, images: Node<'g>, key: Node<'g>) -> Node<'g> {
@@ -157,26 +129,22 @@ impl AugMix {
         let weights = symmetric_dirichlet(key, self.num_chains, alpha);
         let own = symmetric_beta(key, [1], alpha).reshape([1, 1, 1, 1]);
         let chain = |at: usize| {
-            let change = |images, _| self.policy().one_change(images, key, true);
+            let change = |images, _| self.policy.one_change(images, key, &self.data_format, true);
             let weight = weights.slice(0, at, at + 1).reshape([1, 1, 1, 1]);
             (0..self.chain_depth).fold(images, change) * weight
         };
         let first = chain(0);
         let mixed = (1..self.num_chains).fold(first, |sum, at| sum + chain(at));
-        self.value_range.clip(own * images + (1.0 - own) * mixed)
+        self.policy.value_range.clip(own * images + (1.0 - own) * mixed)
     }
 
     fn read(reader: &mut ConfigReader<'_>) -> Self {
         let mut layer = AugMix::new();
-        layer.value_range = ValueRange::read(reader);
+        layer.policy.read(reader);
         layer.num_chains = reader.maybe_usize("num_chains").unwrap_or(layer.num_chains);
         layer.chain_depth = reader.maybe_usize("chain_depth").unwrap_or(layer.chain_depth);
-        layer.factor = Factor::read(reader, "factor").unwrap_or(layer.factor);
         layer.alpha = reader.maybe_f64("alpha").unwrap_or(layer.alpha);
-        layer.all_ops = reader.bool("all_ops", true);
-        if let Some(name) = reader.maybe_string("interpolation") {
-            layer.interpolation = (&*name).into();
-        }
+        layer.policy.has_all = reader.bool("all_ops", true);
         layer
     }
 }
@@ -189,13 +157,13 @@ impl Described for AugMix {
     fn config(&self) -> Config {
         let mut config = self.options.config();
         config.insert("data_format".into(), self.data_format.name().into());
-        config.insert("value_range".into(), self.value_range.value());
+        config.insert("value_range".into(), self.policy.value_range.value());
         config.insert("num_chains".into(), json!(self.num_chains));
         config.insert("chain_depth".into(), json!(self.chain_depth));
-        config.insert("factor".into(), self.factor.bounds_value(LEAST));
+        config.insert("factor".into(), self.policy.factor.bounds_value(LEAST));
         config.insert("alpha".into(), json!(self.alpha));
-        config.insert("all_ops".into(), json!(self.all_ops));
-        config.insert("interpolation".into(), self.interpolation.name().into());
+        config.insert("all_ops".into(), json!(self.policy.has_all));
+        config.insert("interpolation".into(), self.policy.interpolation.name().into());
         config.insert("seed".into(), json!(self.seed));
         config
     }

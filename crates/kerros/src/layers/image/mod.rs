@@ -1,11 +1,10 @@
 //! Layers that prepare images, and those that change them at random while training.
 
-use kerros_core::Result;
 use kerros_graph::Node;
 
 use self::factor::required_factor;
 use self::value_range::{ValueRange, value_range_method};
-use super::{Call, DataFormat};
+use super::DataFormat;
 
 pub(super) mod affine;
 pub(super) mod aug_mix;
@@ -59,11 +58,6 @@ fn shuffled<'g>(images: Node<'g>, key: Node<'g>) -> Node<'g> {
     images.gather(order, 0)
 }
 
-/// The random key of a training step, or none when images stay as they are.
-fn key<'g>(call: &Call<'_, 'g>, seed: Option<u64>) -> Result<Option<Node<'g>>> {
-    super::noise::key(call, seed)
-}
-
 /// The axes of height and width.
 fn axes(data_format: &DataFormat) -> [usize; 2] {
     let first = data_format.first_spatial();
@@ -78,7 +72,7 @@ macro_rules! random_layer {
         $crate::layers::options::layer_methods!($Layer);
 
         impl $Layer {
-            /// Gives the layer random numbers of its own.
+            /// Sets the layer's own seed. Default: the model's.
             pub fn seed(mut self, seed: u64) -> Self {
                 self.seed = Some(seed);
                 self
@@ -118,7 +112,7 @@ macro_rules! random_layer {
                 inputs: &[kerros_graph::Node<'g>],
                 call: &$crate::layers::Call<'_, 'g>,
             ) -> kerros_core::Result<Vec<kerros_graph::Node<'g>>> {
-                Ok(vec![match super::key(call, self.seed)? {
+                Ok(vec![match $crate::layers::noise::key(call, self.seed)? {
                     Some(key) => self.change(inputs[0], key),
                     None => inputs[0],
                 }])

@@ -3,10 +3,9 @@ use kerros_graph::Node;
 use serde_json::json;
 
 use super::color::expect_rgb_or_grey;
-use super::policy::{LEAST, MAX_CHANGES, Policy};
-
-use super::{Factor, ValueRange, random_layer, value_range_method};
-use crate::layers::{DataFormat, Interpolation, Options};
+use super::policy::{LEAST, MAX_CHANGES, Policy, policy_methods};
+use super::random_layer;
+use crate::layers::{DataFormat, Options};
 use crate::object::{Config, ConfigReader, Described};
 
 /// While training, `num_ops` changes of the images one after the other, each drawn from eleven;
@@ -46,10 +45,8 @@ use crate::object::{Config, ConfigReader, Described};
 #[derive(Clone, Debug)]
 pub struct RandAugment {
     options: Options,
-    value_range: ValueRange,
+    policy: Policy,
     num_ops: usize,
-    factor: Factor,
-    interpolation: Interpolation,
     seed: Option<u64>,
     data_format: DataFormat,
 }
@@ -67,16 +64,14 @@ impl RandAugment {
     pub fn new() -> Self {
         RandAugment {
             options: Options::here(),
-            value_range: ValueRange::default(),
+            policy: Policy::new(0.5),
             num_ops: 2,
-            factor: Factor::Around(0.5),
-            interpolation: Interpolation::Bilinear,
             seed: None,
             data_format: DataFormat::default(),
         }
     }
 
-    value_range_method!();
+    policy_methods!();
 
     /// Sets how many changes are made.
     pub fn num_ops(mut self, num_ops: usize) -> Self {
@@ -84,48 +79,23 @@ impl RandAugment {
         self
     }
 
-    /// Sets the bounds of how strong changes are.
-    pub fn factor(mut self, factor: impl Into<Factor>) -> Self {
-        self.factor = factor.into();
-        self
-    }
-
-    /// Sets how places between pixels are read: `bilinear` or `nearest`.
-    pub fn interpolation(mut self, interpolation: impl Into<Interpolation>) -> Self {
-        self.interpolation = interpolation.into();
-        self
-    }
-
-    fn policy(&self) -> Policy<'_> {
-        Policy {
-            factor: self.factor,
-            value_range: self.value_range,
-            interpolation: &self.interpolation,
-            data_format: &self.data_format,
-            has_all: true,
-        }
-    }
-
     fn check_settings(&self) -> Result<()> {
         if self.num_ops > MAX_CHANGES {
             return Err(Error::new(ErrorKind::Argument, format!("`num_ops` is {}", self.num_ops))
                 .expected(format!("at most {MAX_CHANGES}")));
         }
-        self.policy().check()
+        self.policy.check()
     }
 
     fn change<'g>(&self, images: Node<'g>, key: Node<'g>) -> Node<'g> {
-        (0..self.num_ops).fold(images, |images, _| self.policy().one_change(images, key, false))
+        let change = |images, _| self.policy.one_change(images, key, &self.data_format, false);
+        (0..self.num_ops).fold(images, change)
     }
 
     fn read(reader: &mut ConfigReader<'_>) -> Self {
         let mut layer = RandAugment::new();
-        layer.value_range = ValueRange::read(reader);
+        layer.policy.read(reader);
         layer.num_ops = reader.maybe_usize("num_ops").unwrap_or(layer.num_ops);
-        layer.factor = Factor::read(reader, "factor").unwrap_or(layer.factor);
-        if let Some(name) = reader.maybe_string("interpolation") {
-            layer.interpolation = (&*name).into();
-        }
         layer
     }
 }
@@ -138,10 +108,10 @@ impl Described for RandAugment {
     fn config(&self) -> Config {
         let mut config = self.options.config();
         config.insert("data_format".into(), self.data_format.name().into());
-        config.insert("value_range".into(), self.value_range.value());
+        config.insert("value_range".into(), self.policy.value_range.value());
         config.insert("num_ops".into(), json!(self.num_ops));
-        config.insert("factor".into(), self.factor.bounds_value(LEAST));
-        config.insert("interpolation".into(), self.interpolation.name().into());
+        config.insert("factor".into(), self.policy.factor.bounds_value(LEAST));
+        config.insert("interpolation".into(), self.policy.interpolation.name().into());
         config.insert("seed".into(), json!(self.seed));
         config
     }

@@ -7,7 +7,8 @@ use crate::layers::noise::uniform;
 use crate::layers::{DataFormat, Options};
 use crate::object::{Config, ConfigReader, Described};
 
-/// While training, half of the images are mirrored, drawn anew each time; else the identity.
+/// While training, `y[i, j] = x[i, width - 1 - j]` for half of the images, drawn anew each time;
+/// else the identity.
 ///
 /// # Shape
 /// `x: [batch, height, width, channels]`, or with channels first `[batch, channels, height,

@@ -8,9 +8,10 @@ use crate::layers::noise::uniform;
 use crate::layers::{DataFormat, Interpolation, Options};
 use crate::object::{Config, ConfigReader, Described};
 
-/// While training, shows a share of the images, drawn anew each time, from another side: the
-/// corners move, and straight lines stay straight; else the identity.
+/// While training, `y[p] = x[H(p)]` for a share of the images, with a projective map `H` drawn for
+/// each anew: the image from another side. Else the identity.
 ///
+/// The corners move, and straight lines stay straight.
 /// A corner at `(x, y)` moves to `(x (1 + f), y (1 + g))` with two numbers drawn for it from
 /// `-scale / 2` to `scale / 2`; the corner at the origin stays. Outside of the image lies
 /// `fill_value`.
@@ -113,8 +114,8 @@ impl RandomPerspective {
         let mut layer = RandomPerspective::new();
         layer.factor = Factor::read(reader, "factor").unwrap_or(layer.factor);
         layer.scale = reader.maybe_f64("scale").unwrap_or(layer.scale);
-        if let Some(name) = reader.maybe_string("interpolation") {
-            layer.sampling.interpolation = (&*name).into();
+        if let Some(interpolation) = Interpolation::read(reader) {
+            layer.sampling.interpolation = interpolation;
         }
         layer.sampling.fill_value = reader.maybe_f64("fill_value").unwrap_or(0.0);
         layer

@@ -9,8 +9,8 @@ use super::{Factor, axes, random_layer};
 use crate::layers::{DataFormat, Interpolation, Options};
 use crate::object::{Config, ConfigReader, Described};
 
-/// While training, turns each image about its middle by an angle drawn anew each time; else the
-/// identity.
+/// While training, `y[p] = x[c + R (p - c)]` with the middle `c` of the image and a turn `R` by an
+/// angle drawn for each anew; else the identity.
 ///
 /// # Shape
 /// `x: [batch, height, width, channels]`, or with channels first `[batch, channels, height,

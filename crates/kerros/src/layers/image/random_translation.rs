@@ -7,7 +7,8 @@ use super::{Factor, axes, random_layer};
 use crate::layers::{DataFormat, Interpolation, Options};
 use crate::object::{Config, ConfigReader, Described};
 
-/// While training, shifts each image by a distance drawn anew each time; else the identity.
+/// While training, `y[p] = x[p - d]` with a distance `d` drawn for each image anew; else the
+/// identity.
 ///
 /// # Shape
 /// `x: [batch, height, width, channels]`, or with channels first `[batch, channels, height,

@@ -7,8 +7,8 @@ use super::{Factor, axes, random_layer};
 use crate::layers::{DataFormat, Interpolation, Options};
 use crate::object::{Config, ConfigReader, Described};
 
-/// While training, enlarges or reduces each image about its middle by a factor drawn anew each
-/// time; else the identity.
+/// While training, `y[p] = x[c + (1 + f) (p - c)]` with the middle `c` of the image and factors `f`
+/// of height and width drawn for each anew; else the identity.
 ///
 /// # Shape
 /// `x: [batch, height, width, channels]`, or with channels first `[batch, channels, height,

@@ -11,7 +11,8 @@ use crate::layers::spatial::expect_spatial;
 use crate::layers::{Call, DataFormat, Layer, Options, Weight};
 use crate::object::{Config, ConfigReader, Described, Entry};
 
-/// Images of another size: each pixel is a weighted mean of those around its place.
+/// `y[i, j] = sum over k, l of v[i, k] w[j, l] x[k, l]`: images of another size, of which each pixel
+/// is a weighted mean of those around its place.
 ///
 /// # Shape
 /// `x: [batch, height_in, width_in, channels] -> [batch, height, width, channels]`; with channels
@@ -162,9 +163,7 @@ fn from_config(reader: &mut ConfigReader<'_>) -> Result<Arc<dyn Layer>> {
     let options = Options::read(reader)?;
     let size = Size::read(reader);
     let mut layer = Resizing { options, ..Resizing::new(size.height, size.width) };
-    if let Some(name) = reader.maybe_string("interpolation") {
-        layer.interpolation = (&*name).into();
-    }
+    layer.interpolation = Interpolation::read(reader).unwrap_or(layer.interpolation);
     layer.crop_to_aspect_ratio = reader.bool("crop_to_aspect_ratio", false);
     layer.pad_to_aspect_ratio = reader.bool("pad_to_aspect_ratio", false);
     if let Some(mode) = reader.maybe_string("fill_mode").filter(|mode| mode != "constant") {

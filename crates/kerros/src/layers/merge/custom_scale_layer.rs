@@ -19,6 +19,18 @@ use crate::object::{Config, ConfigReader, Described, Entry};
 /// # Parameters
 /// - `scale`: the weight of the second tensor.
 ///
+/// # Example
+/// ```
+/// use kerros::prelude::*;
+/// let (x, branch) = (Input::new([2]).tensor(), Input::new([2]).tensor());
+/// let y = CustomScaleLayer::new(0.1).on([&x, &branch]);
+/// let mut model = Model::functional([&x, &branch], [&y])?;
+/// let ones = Tensor::full([1, 2], 1.0f32);
+/// let tens = Tensor::full([1, 2], 10.0f32);
+/// assert_eq!(model.predict_all([ones, tens])?[0].as_slice::<f32>()?, [2.0, 2.0]);
+/// # Ok::<(), kerros::Error>(())
+/// ```
+///
 /// # Source
 /// Szegedy et al.: "Inception-v4, Inception-ResNet and the impact of residual connections on
 /// learning", arXiv:1602.07261.

@@ -4,8 +4,8 @@ use kerros_core::Result;
 use kerros_graph::Node;
 use serde_json::json;
 
-use super::{check_rate, drop, key, noise_shape, read_noise_shape, read_seed, required};
-use crate::layers::options::layer_methods;
+use super::{drop, key, noise_shape, read_noise_shape, read_seed, required};
+use crate::layers::options::{check_share, layer_methods};
 use crate::layers::{Call, Layer, Options};
 use crate::object::{Config, ConfigReader, Described, Entry};
 
@@ -22,6 +22,16 @@ use crate::object::{Config, ConfigReader, Described, Entry};
 /// - `seed`: random numbers of this layer's own; default: those of the model.
 /// - `noise_shape`: a shape that broadcasts to the input's, `None` for the input's own length:
 ///   `[None, Some(1), None]` drops whole rows along axis 1. Default: each element alone.
+///
+/// # Example
+/// ```
+/// // Only while training is anything dropped.
+/// use kerros::prelude::*;
+/// let mut model = Sequential::new().input([2]).add(Dropout::new(0.5));
+/// let y = model.predict(Tensor::new([1, 2], [1.0f32, 2.0])?)?;
+/// assert_eq!(y.as_slice::<f32>()?, [1.0, 2.0]);
+/// # Ok::<(), kerros::Error>(())
+/// ```
 ///
 /// # Source
 /// Srivastava et al.: "Dropout: a simple way to prevent neural networks from overfitting",
@@ -43,7 +53,7 @@ impl Dropout {
         Dropout { options: Options::here(), rate, seed: None, noise_shape: None }
     }
 
-    /// Gives the layer random numbers of its own.
+    /// Sets the layer's own seed. Default: the model's.
     pub fn seed(mut self, seed: u64) -> Self {
         self.seed = Some(seed);
         self
@@ -76,7 +86,7 @@ impl Layer for Dropout {
     }
 
     fn check(&self) -> Result<()> {
-        check_rate(self.rate)
+        check_share("the dropout rate", self.rate)
     }
 
     fn supports_masking(&self) -> bool {

@@ -5,7 +5,7 @@ use kerros_graph::Node;
 use serde_json::json;
 
 use super::{key, normal, read_seed, required};
-use crate::layers::options::{layer_methods, out_of_range};
+use crate::layers::options::{check_share_below_one, layer_methods};
 use crate::layers::{Call, Layer, Options};
 use crate::object::{Config, ConfigReader, Described, Entry};
 
@@ -49,7 +49,7 @@ impl GaussianDropout {
         GaussianDropout { options: Options::here(), rate, seed: None }
     }
 
-    /// Gives the layer random numbers of its own.
+    /// Sets the layer's own seed. Default: the model's.
     pub fn seed(mut self, seed: u64) -> Self {
         self.seed = Some(seed);
         self
@@ -75,10 +75,7 @@ impl Layer for GaussianDropout {
     }
 
     fn check(&self) -> Result<()> {
-        match (0.0..1.0).contains(&self.rate) {
-            true => Ok(()),
-            false => Err(out_of_range("the dropout rate", self.rate, "a share in 0..1")),
-        }
+        check_share_below_one("the dropout rate", self.rate)
     }
 
     fn supports_masking(&self) -> bool {

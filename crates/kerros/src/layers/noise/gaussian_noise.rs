@@ -44,7 +44,7 @@ impl GaussianNoise {
         GaussianNoise { options: Options::here(), stddev, seed: None }
     }
 
-    /// Gives the layer random numbers of its own.
+    /// Sets the layer's own seed. Default: the model's.
     pub fn seed(mut self, seed: u64) -> Self {
         self.seed = Some(seed);
         self

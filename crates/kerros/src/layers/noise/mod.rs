@@ -1,11 +1,11 @@
 //! Layers that draw random numbers while training.
 
-use kerros_core::{Error, ErrorKind, Result, Shape, Tensor};
+use kerros_core::{Error, ErrorKind, Result, Shape};
 use kerros_graph::Node;
 use serde_json::Value;
 
 use super::Call;
-use super::options::{maybe_f64, out_of_range};
+use super::options::maybe_f64;
 use crate::object::{ConfigReader, length};
 
 pub(super) mod alpha_dropout;
@@ -21,10 +21,7 @@ pub(super) mod spatial_dropout3d;
 /// The random key of a training step, or none when nothing is to be drawn; a layer with a seed
 /// of its own has that in place of the model's.
 pub(super) fn key<'g>(call: &Call<'_, 'g>, seed: Option<u64>) -> Result<Option<Node<'g>>> {
-    let Some(key) = call.key.filter(|_| call.training) else { return Ok(None) };
-    let Some(seed) = seed else { return Ok(Some(key)) };
-    let words = Tensor::new([2], [seed as u32 as i32, (seed >> 32) as u32 as i32])?;
-    Ok(Some(Node::concat(&[key.graph().literal(words), key.slice(0, 2, 4)], 0)))
+    if call.training { call.key_with(seed) } else { Ok(None) }
 }
 
 /// Uniform numbers in `[0, 1)`.
@@ -63,18 +60,6 @@ fn noise_shape(shape: &Shape, wanted: &[Option<usize>]) -> Result<Shape> {
     }
     Err(Error::new(ErrorKind::Shape, format!("noise_shape {wanted:?} for inputs of shape {shape}"))
         .expected("one entry per axis, batch axis included: None, 1 or the axis' length"))
-}
-
-/// Checks a share that is dropped.
-///
-/// # Errors
-/// A number outside `0..=1`.
-fn check_rate(rate: f64) -> Result<()> {
-    match (0.0..=1.0).contains(&rate) {
-        true => Ok(()),
-        false => Err(out_of_range("the dropout rate", rate, "a share in 0..=1")
-            .hint("write 0.2 to drop a fifth of the elements")),
-    }
 }
 
 /// Reads a number that must be there.

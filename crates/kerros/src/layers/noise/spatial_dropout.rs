@@ -59,7 +59,7 @@ macro_rules! spatial_dropout {
                 }
             }
 
-            /// Gives the layer random numbers of its own.
+            /// Sets the layer's own seed. Default: the model's.
             pub fn seed(mut self, seed: u64) -> Self {
                 self.seed = Some(seed);
                 self
@@ -98,7 +98,7 @@ macro_rules! spatial_dropout {
 
             fn check(&self) -> kerros_core::Result<()> {
                 self.data_format.check()?;
-                $crate::layers::noise::check_rate(self.rate)
+                $crate::layers::options::check_share("the dropout rate", self.rate)
             }
 
             fn weights(

@@ -4,8 +4,8 @@ use kerros_core::{Result, Shape};
 use kerros_graph::Node;
 
 use super::spatial_dropout::{config, drop_channels};
-use super::{check_rate, read_seed, required};
-use crate::layers::options::layer_methods;
+use super::{read_seed, required};
+use crate::layers::options::{check_share, layer_methods};
 use crate::layers::spatial::expect_spatial;
 use crate::layers::{Call, DataFormat, Layer, Options, Weight};
 use crate::object::{Config, ConfigReader, Described, Entry};
@@ -50,7 +50,7 @@ impl SpatialDropout1D {
         SpatialDropout1D { options: Options::here(), rate, seed: None }
     }
 
-    /// Gives the layer random numbers of its own.
+    /// Sets the layer's own seed. Default: the model's.
     pub fn seed(mut self, seed: u64) -> Self {
         self.seed = Some(seed);
         self
@@ -73,7 +73,7 @@ impl Layer for SpatialDropout1D {
     }
 
     fn check(&self) -> Result<()> {
-        check_rate(self.rate)
+        check_share("the dropout rate", self.rate)
     }
 
     fn weights(&self, inputs: &[Shape]) -> Result<Vec<Weight>> {

@@ -95,7 +95,7 @@ impl Table {
             false => {
                 let (name, shape) = (self.name, &self.shape);
                 Err(Error::new(ErrorKind::Argument, format!("`{name}` has the shape {shape:?}"))
-                    .expected("a table that has not too many numbers"))
+                    .expected(format!("a table of fewer than {MAX_NUMBERS} numbers")))
             }
         }
     }

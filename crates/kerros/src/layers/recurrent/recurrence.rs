@@ -7,6 +7,7 @@ use kerros_graph::Node;
 use serde_json::json;
 
 use super::cell::{Cell, Noise, Sequence, Walk, check_states};
+use crate::layers::noise::key;
 use crate::layers::{Call, Layer, Weight, part};
 use crate::object::{Config, ConfigReader};
 
@@ -234,7 +235,7 @@ pub(super) fn dropout_factors<'g>(
     seed: Option<u64>,
     num: usize,
 ) -> Result<Vec<Node<'g>>> {
-    let Some(key) = call.key_with(seed)?.filter(|_| call.training && rate > 0.0) else {
+    let Some(key) = key(call, seed)?.filter(|_| rate > 0.0) else {
         return Ok(Vec::new());
     };
     let ones = key.graph().full(shape, 1.0);

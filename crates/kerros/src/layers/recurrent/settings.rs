@@ -5,7 +5,7 @@ use serde_json::json;
 
 use crate::activations::Activation;
 use crate::layers::activation::serialize_activation;
-use crate::layers::options::{maybe_f64, out_of_range};
+use crate::layers::options::{check_share, maybe_f64};
 use crate::layers::trained::{self, Trained};
 use crate::object::{Choice, Config, ConfigReader};
 
@@ -52,14 +52,8 @@ impl CellSettings {
         for weight in [&self.kernel, &self.recurrent, &self.bias] {
             weight.check()?;
         }
-        for (what, rate) in
-            [("`dropout`", self.dropout), ("`recurrent_dropout`", self.recurrent_dropout)]
-        {
-            if !(0.0..=1.0).contains(&rate) {
-                return Err(out_of_range(what, rate, "a share in 0..=1"));
-            }
-        }
-        Ok(())
+        check_share("`dropout`", self.dropout)?;
+        check_share("`recurrent_dropout`", self.recurrent_dropout)
     }
 
     /// The names of the trained weights as settings call them.

@@ -6,6 +6,7 @@ use kerros_core::{DType, Error, ErrorKind, Result, Tensor};
 use kerros_graph::{Node, Type};
 
 use super::repeat;
+use crate::object::ConfigReader;
 
 /// How many weights there may be between the old entries of an axis and the new ones: enough for
 /// images of 8,192 pixels.
@@ -69,6 +70,11 @@ impl Interpolation {
             }
             _ => Ok(()),
         }
+    }
+
+    /// Reads a config's `interpolation`, if given.
+    pub(in crate::layers) fn read(reader: &mut ConfigReader<'_>) -> Option<Self> {
+        reader.maybe_string("interpolation").map(|name| (&*name).into())
     }
 
     /// The weight of an entry at this distance, not yet divided by the sum of all weights.

@@ -123,9 +123,7 @@ fn from_config(reader: &mut ConfigReader<'_>) -> Result<Arc<dyn Layer>> {
         layer.size = size;
     }
     layer.data_format = DataFormat::read(reader);
-    if let Some(name) = reader.maybe_string("interpolation") {
-        layer.interpolation = (&*name).into();
-    }
+    layer.interpolation = Interpolation::read(reader).unwrap_or(layer.interpolation);
     layer.check()?;
     Ok(Arc::new(layer))
 }

@@ -2,6 +2,11 @@
 
 use serde_json::{Value, json};
 
+use crate::saving::families::{
+    CONV_LSTM, DEPTHWISE, RECURRENT, RECURRENT_CELLS, SEPARABLE, SPATIAL_DROPOUT, TRANSPOSED,
+    all_of,
+};
+
 /// Classes of layers by their old and their present name.
 pub(super) const CLASSES: &[(&str, &str)] = &[
     ("Convolution1D", "Conv1D"),
@@ -51,18 +56,10 @@ pub(super) const CLASSES: &[(&str, &str)] = &[
 type Renamed = (&'static [&'static str], &'static str, &'static str);
 
 const ANY: &[&str] = &[];
-const RECURRENT: &[&str] = &["SimpleRNN", "GRU", "LSTM"];
-const GATED: &[&str] = &["SimpleRNN", "GRU", "LSTM", "ConvLSTM2D"];
+const WITH_OWN_DROPOUT: &[&str] = all_of![RECURRENT, &["ConvLSTM2D"]];
 const POOLING_1D: &[&str] = &["MaxPooling1D", "AveragePooling1D"];
-const SIZED: &[&str] = &["Dense", "SimpleRNN", "GRU", "LSTM"];
-const DROPOUT: &[&str] = &[
-    "Dropout",
-    "GaussianDropout",
-    "SpatialDropout1D",
-    "SpatialDropout2D",
-    "SpatialDropout3D",
-    "AlphaDropout",
-];
+const SIZED: &[&str] = all_of![&["Dense"], RECURRENT];
+const DROPOUT: &[&str] = all_of![&["Dropout", "GaussianDropout", "AlphaDropout"], SPATIAL_DROPOUT];
 
 /// Names of Keras 1, under the present name of the class.
 pub(super) const RENAMED_IN_2: &[Renamed] = &[
@@ -90,8 +87,8 @@ pub(super) const RENAMED_IN_2: &[Renamed] = &[
     (POOLING_1D, "pool_length", "pool_size"),
     (POOLING_1D, "stride", "strides"),
     (&["UpSampling1D"], "length", "size"),
-    (GATED, "dropout_W", "dropout"),
-    (GATED, "dropout_U", "recurrent_dropout"),
+    (WITH_OWN_DROPOUT, "dropout_W", "dropout"),
+    (WITH_OWN_DROPOUT, "dropout_U", "recurrent_dropout"),
     (DROPOUT, "p", "rate"),
     (&["GaussianNoise"], "sigma", "stddev"),
     (&["BatchNormalization"], "beta_init", "beta_initializer"),
@@ -127,32 +124,10 @@ fn is_nothing(value: &Value) -> bool {
     }
 }
 
-const SEPARABLE: &[&str] = &["SeparableConv1D", "SeparableConv2D"];
-const GROUPLESS: &[&str] = &[
-    "Conv1DTranspose",
-    "Conv2DTranspose",
-    "Conv3DTranspose",
-    "DepthwiseConv1D",
-    "DepthwiseConv2D",
-    "SeparableConv1D",
-    "SeparableConv2D",
-];
-const KERNELLESS: &[&str] =
-    &["SeparableConv1D", "SeparableConv2D", "DepthwiseConv1D", "DepthwiseConv2D"];
-const CELLS: &[&str] = &[
-    "SimpleRNN",
-    "GRU",
-    "LSTM",
-    "SimpleRNNCell",
-    "GRUCell",
-    "LSTMCell",
-    "ConvLSTM1D",
-    "ConvLSTM2D",
-    "ConvLSTM3D",
-    "RNN",
-    "StackedRNNCells",
-];
-const SPATIAL_DROPOUT: &[&str] = &["SpatialDropout1D", "SpatialDropout2D", "SpatialDropout3D"];
+const GROUPLESS: &[&str] = all_of![TRANSPOSED, DEPTHWISE, SEPARABLE];
+const KERNELLESS: &[&str] = all_of![SEPARABLE, DEPTHWISE];
+const CELLS: &[&str] = all_of![RECURRENT, RECURRENT_CELLS, CONV_LSTM, &["RNN", "StackedRNNCells"]];
+const FED_BY_LENGTH: &[&str] = all_of![&["Dense", "Conv1D"], RECURRENT];
 
 /// Arguments that Keras 3 does not have.
 pub(super) const DROPPED: &[(&[&str], &str, Drop)] = &[
@@ -161,8 +136,9 @@ pub(super) const DROPPED: &[(&[&str], &str, Drop)] = &[
     (ANY, "input_shape", Drop::Always),
     (ANY, "activity_regularizer", Drop::When(Value::is_null)),
     (ANY, "autocast", Drop::Always),
-    (&["Dense", "Conv1D", "SimpleRNN", "GRU", "LSTM"], "input_dim", Drop::Always),
-    (&["Dense", "Conv1D", "SimpleRNN", "GRU", "LSTM", "Embedding"], "input_length", Drop::Always),
+    (FED_BY_LENGTH, "input_dim", Drop::Always),
+    (FED_BY_LENGTH, "input_length", Drop::Always),
+    (&["Embedding"], "input_length", Drop::Always),
     (&["Embedding"], "dropout", NOTHING),
     (&["Embedding", "PReLU"], "weights", Drop::When(Value::is_null)),
     (&["BatchNormalization"], "mode", NOTHING),
@@ -196,4 +172,21 @@ pub(super) const DROPPED: &[(&[&str], &str, Drop)] = &[
 /// Whether a table's line is for this class.
 pub(super) fn is_for(classes: &[&str], class: &str) -> bool {
     classes.is_empty() || classes.contains(&class)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::saving::families::tests::expect_layers;
+
+    #[test]
+    fn every_rule_is_for_layers() {
+        expect_layers(CLASSES.iter().map(|(_, class)| *class));
+        for (classes, ..) in RENAMED_IN_2.iter().chain(RENAMED_IN_3) {
+            expect_layers(classes.iter().copied());
+        }
+        for (classes, ..) in DROPPED {
+            expect_layers(classes.iter().copied());
+        }
+    }
 }

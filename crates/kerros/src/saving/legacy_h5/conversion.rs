@@ -3,9 +3,14 @@
 //! # Source
 //! Keras 2.2.4, `keras/engine/saving.py`, `preprocess_weights_for_loading`.
 
+use kerros_core::{Error, ErrorKind, Result, Shape, Tensor};
+
+use super::super::families::{PLAIN_CONV, all_of};
 use super::super::legacy_config::Age;
 use super::parts::Part;
-use kerros_core::{Error, ErrorKind, Result, Shape, Tensor};
+
+/// Layers whose kernels Theano turned around.
+const TURNED_BY_THEANO: &[&str] = all_of![PLAIN_CONV, &["Conv2DTranspose", "ConvLSTM2D"]];
 
 /// Who made the weights.
 #[derive(Clone, Copy, Debug)]
@@ -32,8 +37,7 @@ impl Maker {
         if self.age == Age::One {
             arrays = keras_1(part, arrays, is_channels_first)?;
         }
-        let is_convolution = ["Conv1D", "Conv2D", "Conv3D", "Conv2DTranspose", "ConvLSTM2D"];
-        if self.is_theano && is_convolution.contains(&part.class) {
+        if self.is_theano && TURNED_BY_THEANO.contains(&part.class) {
             let num_kernels = if part.class == "ConvLSTM2D" { 2 } else { 1 };
             for kernel in arrays.iter_mut().take(num_kernels) {
                 *kernel = turned_around(kernel)?;
