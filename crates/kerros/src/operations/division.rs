@@ -52,7 +52,10 @@ fn divide_floats<'g>(a: Node<'g>, b: Node<'g>) -> Division<'g> {
     let left = is_far.select(a, signed.replace_gradient(left));
     let remainder = with_sign_of(left, b);
     let quotient = ((a - remainder) / b).round();
-    let far = remainder.equal(a).select((a / b).stop_gradient(), -1.0);
+    let ratio = (a / b).stop_gradient();
+    let far = remainder.equal(a).select(ratio, -1.0);
+    // By 0 nothing is left to take away: the quotient is infinite, or NaN of 0.
+    let quotient = b.equal(0.0).select(ratio, quotient);
     Division { quotient: is_far.select(far, quotient), remainder }
 }
 
