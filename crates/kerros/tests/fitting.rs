@@ -7,7 +7,7 @@ use kerros::losses::{MeanSquaredError, Reduction};
 use kerros::model::{Input, IntoLayer};
 use kerros::ops;
 use kerros::optimizers::{Adam, Muon, SGD};
-use kerros::trainer::PerOutput;
+use kerros::trainer::{PerOutput, Predict};
 use kerros::{Choice, DType, Fit, Model, Result, Sequential, Tensor, Verbose};
 
 /// `y = 2 x + 1` on a grid.
@@ -343,4 +343,18 @@ fn a_loss_that_is_not_reduced_is_evaluated_but_not_trained_with() -> Result<()> 
     assert!(error.contains("the loss is no single number, but of shape [7]"), "{error}");
     assert!(error.contains("sum_over_batch_size"), "{error}");
     Ok(())
+}
+
+/// Batches from a source are predicted one after the other, and no more than are asked for.
+#[test]
+fn predictions_of_batches_are_joined() {
+    let mut model = linear(0.1);
+    let (x, _) = line(6);
+    let numbers = x.as_slice::<f32>().unwrap();
+    let batches = || numbers.chunks(2).map(|rows| Tensor::new([2, 1], rows).unwrap());
+    let whole = model.predict(&x).unwrap();
+    let joined = model.predict_batches(batches(), Predict::new()).unwrap();
+    assert_eq!(joined, [whole.clone()]);
+    let first = model.predict_batches(batches(), Predict::new().steps(2)).unwrap();
+    assert_eq!(first[0].as_slice::<f32>().unwrap(), &whole.as_slice::<f32>().unwrap()[..4]);
 }
