@@ -7,7 +7,7 @@ use kerros::losses::{MeanSquaredError, Reduction};
 use kerros::model::{Input, IntoLayer};
 use kerros::ops;
 use kerros::optimizers::{Adam, Muon, SGD};
-use kerros::trainer::PerOutput;
+use kerros::trainer::{PerOutput, Predict};
 use kerros::{Choice, DType, Fit, Model, Result, Sequential, Tensor, Verbose};
 
 /// `y = 2 x + 1` on a grid.
@@ -358,4 +358,18 @@ fn plans_of_old_shapes_are_let_go() {
     }
     let plans = model.explain().matches("plan predict").count();
     assert!((2..=32).contains(&plans), "{plans}");
+}
+
+/// Batches from a source are predicted one after the other, and no more than are asked for.
+#[test]
+fn predictions_of_batches_are_joined() {
+    let mut model = linear(0.1);
+    let (x, _) = line(6);
+    let numbers = x.as_slice::<f32>().unwrap();
+    let batches = || numbers.chunks(2).map(|rows| Tensor::new([2, 1], rows).unwrap());
+    let whole = model.predict(&x).unwrap();
+    let joined = model.predict_batches(batches(), Predict::new()).unwrap();
+    assert_eq!(joined, [whole.clone()]);
+    let first = model.predict_batches(batches(), Predict::new().steps(2)).unwrap();
+    assert_eq!(first[0].as_slice::<f32>().unwrap(), &whole.as_slice::<f32>().unwrap()[..4]);
 }

@@ -143,6 +143,7 @@ fn all() -> Vec<Arc<dyn Layer>> {
                 .center(false)
                 .gamma_regularizer("l2")
                 .moving_mean_initializer("ones")
+                .moving_variance_initializer("zeros")
                 .name("bn"),
         ),
         Arc::new(LayerNormalization::new().axis([1, 2]).scale(false).rms_scaling(true).name("ln")),

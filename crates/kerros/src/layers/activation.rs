@@ -19,7 +19,8 @@ use crate::object::{Choice, Config, ConfigReader, Described, Entry, Family};
 ///
 /// # Example
 /// ```
-/// use kerros::prelude::*;
+/// use kerros::layers::Activation;
+/// use kerros::{Sequential, Tensor};
 /// let mut model = Sequential::new().input([2]).add(Activation::new("relu"));
 /// let y = model.predict(Tensor::new([1, 2], [-1.0f32, 2.0])?)?;
 /// assert_eq!(y.as_slice::<f32>()?, [0.0, 2.0]);

@@ -26,7 +26,8 @@ const MASKED: f32 = -1e9;
 ///
 /// # Example
 /// ```
-/// use kerros::prelude::*;
+/// use kerros::layers::Softmax;
+/// use kerros::{Sequential, Tensor};
 /// let mut model = Sequential::new().input([2]).add(Softmax::new());
 /// let y = model.predict(Tensor::new([1, 2], [5.0f32, 5.0])?)?;
 /// assert_eq!(y.as_slice::<f32>()?, [0.5, 0.5]);

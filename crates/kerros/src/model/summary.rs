@@ -75,6 +75,15 @@ impl Model {
     ///
     /// # Errors
     /// A model whose input is given but whose layers do not fit it.
+    ///
+    /// # Example
+    /// ```
+    /// use kerros::prelude::*;
+    /// let mut model = Sequential::new().input([4]).add(Dense::new(3));
+    /// model.print_summary()?; // ... Total params: 15 (60.00 B)
+    /// assert!(model.summary().contains("Total params: 15 (60.00 B)"));
+    /// # Ok::<(), kerros::Error>(())
+    /// ```
     pub fn print_summary(&mut self) -> Result<()> {
         if !self.network.inputs.is_empty() {
             self.build_with(&[])?;

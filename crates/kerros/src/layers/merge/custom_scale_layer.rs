@@ -27,7 +27,7 @@ use crate::object::{Config, ConfigReader, Described, Entry};
 /// let mut model = Model::functional([&x, &branch], [&y])?;
 /// let ones = Tensor::full([1, 2], 1.0f32);
 /// let tens = Tensor::full([1, 2], 10.0f32);
-/// assert_eq!(model.predict_all([ones, tens])?[0].as_slice::<f32>()?, [2.0, 2.0]);
+/// assert_eq!(model.predict_all(vec![ones, tens])?[0].as_slice::<f32>()?, [2.0, 2.0]);
 /// # Ok::<(), kerros::Error>(())
 /// ```
 ///
