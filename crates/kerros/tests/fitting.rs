@@ -369,7 +369,7 @@ fn predictions_of_batches_are_joined() {
     let batches = || numbers.chunks(2).map(|rows| Tensor::new([2, 1], rows).unwrap());
     let whole = model.predict(&x).unwrap();
     let joined = model.predict_batches(batches(), Predict::new()).unwrap();
-    assert_eq!(joined, [whole.clone()]);
+    assert_eq!(joined, std::slice::from_ref(&whole));
     let first = model.predict_batches(batches(), Predict::new().steps(2)).unwrap();
     assert_eq!(first[0].as_slice::<f32>().unwrap(), &whole.as_slice::<f32>().unwrap()[..4]);
 }

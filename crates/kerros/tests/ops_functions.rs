@@ -84,7 +84,7 @@ fn missing(x: &KerasTensor) -> KerasTensor {
 
 /// `size` on the diagonal.
 fn diagonal(size: f32) -> Tensor {
-    let element = |at: usize| if at % 5 == 0 { size } else { 0.0 };
+    let element = |at: usize| if at.is_multiple_of(5) { size } else { 0.0 };
     Tensor::new([4, 4], (0..16).map(element).collect::<Vec<f32>>()).unwrap()
 }
 
@@ -94,7 +94,7 @@ fn regular(x: &KerasTensor) -> KerasTensor {
 }
 
 fn definite(x: &KerasTensor) -> KerasTensor {
-    ops::matmul(x, &ops::transpose(x, [0, 2, 1])) + &diagonal(1.0)
+    ops::matmul(x, ops::transpose(x, [0, 2, 1])) + &diagonal(1.0)
 }
 
 fn positive(x: &KerasTensor) -> KerasTensor {
@@ -137,7 +137,7 @@ fn elementwise() -> Vec<Vec<Case>> {
         },
         each! { (x) [x]; (-1); softmax log_softmax sparsemax glu },
         cases! {
-            "power" (x, y) => ops::power(&ops::abs(x), y);
+            "power" (x, y) => ops::power(ops::abs(x), y);
             "ldexp" (x, y) => ops::ldexp(x, whole(y));
             "round" (x) => ops::round(&(x * 0.77), 1);
             "clip" (x) => ops::clip(x, -0.5, 1.25);
