@@ -121,14 +121,26 @@ impl Recurrence {
         for (at, &state) in walk.states.iter().enumerate().take(num_memories) {
             call.updates.borrow_mut().push((own.len() + at, state));
         }
-        Ok(self.results(&walk, mask))
+        let begins_at_zero = inputs.len() == 1 && memory.is_empty();
+        Ok(self.results(&walk, mask, begins_at_zero))
     }
 
     /// What comes out.
-    fn results<'g>(&self, walk: &Walk<'g>, mask: Option<Node<'g>>) -> Vec<Node<'g>> {
-        // Keras's unrolled steps repeat the output before, whatever this asks for.
-        let zeroes = self.zero_output_for_mask && !self.unroll;
-        let outputs = match mask.filter(|_| zeroes) {
+    fn results<'g>(
+        &self,
+        walk: &Walk<'g>,
+        mask: Option<Node<'g>>,
+        begins_at_zero: bool,
+    ) -> Vec<Node<'g>> {
+        // Keras's unrolled steps repeat the output before, whatever this asks for, and zeros where
+        // there is none before; others give the state they begin with, which most often is zero.
+        let shown = match mask {
+            Some(mask) if self.unroll && !begins_at_zero => {
+                Some(mask.cast(DType::F32).cumsum(1).greater(0.0))
+            }
+            mask => mask.filter(|_| self.zero_output_for_mask && !self.unroll),
+        };
+        let outputs = match shown {
             Some(mask) => {
                 let shape = walk.outputs.shape();
                 let ones = vec![1; shape.ndim().saturating_sub(2)];
