@@ -71,7 +71,7 @@ reductions! {
     nanprod = "ops.numpy" "Nanprod";
     /// [`var`] of what is not NaN.
     nanvar = "ops.numpy" "Nanvar";
-    /// [`std`] of what is not NaN.
+    /// [`std()`] of what is not NaN.
     nanstd = "ops.numpy" "Nanstd";
     /// [`median`] of what is not NaN.
     nanmedian = "ops.numpy" "Nanmedian";
