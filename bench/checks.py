@@ -9,6 +9,9 @@ import statistics
 # Epoch 1 from the same kind of start on the same kind of data: the frameworks differ in their random
 # order and start only, which moves the loss by about 2 %. Untrained, w1 is at 2.53 and w7 at 0.70.
 LOSS_RELATIVE = 0.10
+# An epoch of w4 is five steps: the start decides. 18 processes of Kerros ended between 2.37 and 3.04,
+# 5 of Keras on TensorFlow between 2.44 and 2.90.
+LOSS_RELATIVE_W4 = 0.25
 ACCURACY_ABSOLUTE = 0.03
 # w8: noise 0.1 on 100 rows puts the least-squares line within about 0.01 of y = 2 x + 1, and the steps
 # of 0.01 on batches of 32 and 4 rows wander about 0.005 around it.
@@ -52,8 +55,10 @@ def check_record(record):
 def check_together(records):
     """Complaints as (record, text) about records of one workload that disagree with the others."""
     complaints = []
+    is_w4 = any(record["workload"] == "w4" for record in records)
+    relative = LOSS_RELATIVE_W4 if is_w4 else LOSS_RELATIVE
     for field, far in (
-        ("epoch1_loss", lambda value, middle: not abs(value / middle - 1.0) <= LOSS_RELATIVE),
+        ("epoch1_loss", lambda value, middle: not abs(value / middle - 1.0) <= relative),
         ("epoch1_accuracy", lambda value, middle: not abs(value - middle) <= ACCURACY_ABSOLUTE),
     ):
         # One value per framework, so that the one with the most processes does not set the middle.
