@@ -140,21 +140,20 @@ impl Spans {
 
 #[cfg(test)]
 mod tests {
+    use kerros_testkit::Draw;
+
     use super::Occupancy;
 
     /// Each buffer lies where a look at all that were placed before it finds the lowest gap.
     #[test]
     fn the_lowest_gap_is_found() {
         const REGIONS: usize = 37;
-        let mut state = 1u64;
-        let mut draw = |below: usize| {
-            state = state.wrapping_mul(6364136223846793005).wrapping_add(1442695040888963407);
-            (state >> 33) as usize % below
-        };
+        let mut draw = Draw::new(1);
         let mut occupancy = Occupancy::new(REGIONS);
         let mut placed = Vec::new();
         for _ in 0..500 {
-            let (a, b, size) = (draw(REGIONS), draw(REGIONS), 1 + draw(20));
+            let (a, b) = (draw.below(REGIONS), draw.below(REGIONS));
+            let size = 1 + draw.below(20);
             let (first, last) = (a.min(b), a.max(b));
             let clashes = |offset: usize| {
                 placed.iter().any(|&(start, end, begun, ended)| {

@@ -6,7 +6,7 @@ use kerros_graph::Node;
 use kerros_graph::ops::same_padding;
 use serde_json::{Value, json};
 
-use crate::object::{ConfigReader, length};
+use crate::object::{ConfigReader, MAX_LENGTH, length};
 
 /// A whole number for each of `N` spatial axes; a single number stands for all of them.
 ///
@@ -57,7 +57,9 @@ impl<const N: usize> Lengths<N> {
         let value = reader.value(name)?;
         let lengths = lengths(value);
         if lengths.is_none() {
-            reader.refuse(format!("`{name}` is {value}, expected a whole number or {N} of them"));
+            reader.refuse(format!(
+                "`{name}` is {value}, expected a whole number or {N} of them, each at most {MAX_LENGTH}"
+            ));
         }
         lengths
     }
@@ -134,7 +136,10 @@ impl<const N: usize> Edges<N> {
             value => pair(value).map(|pair| Edges([pair; N])),
         };
         if edges.is_none() {
-            reader.refuse(format!("`{name}` is {value}, expected numbers for {N} axes"));
+            reader.refuse(format!(
+                "`{name}` is {value}, expected a whole number, or {N} of them or of pairs, each at \
+                 most {MAX_LENGTH}"
+            ));
         }
         edges
     }

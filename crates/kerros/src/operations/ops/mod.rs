@@ -108,6 +108,17 @@ macro_rules! of_two {
     )*};
 }
 
+/// Functions along an axis of one tensor, without other settings.
+macro_rules! along_axis {
+    ($($(#[$doc:meta])* $function:ident = $Class:literal;)*) => {$(
+        $(#[$doc])*
+        #[track_caller]
+        pub fn $function(x: &KerasTensor, axis: isize) -> KerasTensor {
+            apply("ops.numpy", $Class, &[("axis", json!(axis))], [x.into_operand()])
+        }
+    )*};
+}
+
 mod activations;
 mod comparisons;
 mod elementwise;

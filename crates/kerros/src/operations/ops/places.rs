@@ -179,17 +179,7 @@ pub fn multi_hot(x: &KerasTensor, num_classes: usize) -> KerasTensor {
     apply("ops.nn", "MultiHot", &classes(num_classes), [x.into_operand()])
 }
 
-macro_rules! sorts {
-    ($($(#[$doc:meta])* $function:ident = $Class:literal;)*) => {$(
-        $(#[$doc])*
-        #[track_caller]
-        pub fn $function(x: &KerasTensor, axis: isize) -> KerasTensor {
-            apply("ops.numpy", $Class, &[("axis", json!(axis))], [x.into_operand()])
-        }
-    )*};
-}
-
-sorts! {
+along_axis! {
     /// From the smallest to the largest along an axis.
     sort = "Sort";
     /// The places of the smallest to the largest along an axis; of equals the first first.

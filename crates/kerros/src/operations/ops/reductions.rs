@@ -161,17 +161,7 @@ quantiles! {
     nanpercentile(percents) = "Nanpercentile";
 }
 
-macro_rules! running {
-    ($($(#[$doc:meta])* $function:ident = $Class:literal;)*) => {$(
-        $(#[$doc])*
-        #[track_caller]
-        pub fn $function(x: &KerasTensor, axis: isize) -> KerasTensor {
-            apply("ops.numpy", $Class, &[("axis", json!(axis))], [x.into_operand()])
-        }
-    )*};
-}
-
-running! {
+along_axis! {
     /// Running sums along an axis.
     cumsum = "Cumsum";
     /// Running products along an axis.
